@@ -1,0 +1,11 @@
+//! The three traits that the derives implement, and what they rest on.
+
+mod id;
+mod std_types;
+mod traits;
+
+pub(crate) use id::header_text;
+pub use id::{EntityId, InvalidEntityId, ToEntityId};
+pub use traits::{
+    DeclaredShape, DsyncEntity, DsyncObject, FieldValue, ListItem, PrimaryKey, ShapeOf,
+};

@@ -1,0 +1,126 @@
+//! From a Rust type to its place in the layout.
+
+use std::marker::PhantomData;
+
+use super::{EntityId, InvalidEntityId, ToEntityId};
+use crate::layout::{EntityLayout, FieldLayout, FieldType, Shape};
+
+/// A type that can stand in a field of a record.
+///
+/// Implemented for the standard library's types, and by the derives for structs. Implement it by
+/// hand for a type that serializes as one text, number or boolean.
+///
+/// # Examples
+///
+/// ```
+/// use dsync_core::{FieldType, FieldValue, Shape};
+///
+/// /// Serializes as a text such as `EUR`.
+/// struct Currency;
+///
+/// impl FieldValue for Currency {
+///     const SHAPE: Shape = Shape::leaf(FieldType::Text);
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no DSYNC field type",
+    label = "DSYNC cannot tell which of its field types this is",
+    note = "for a struct of your own: `#[derive(DsyncObject)]`",
+    note = "for anything else: `#[dsync(type = \"text\")]` on the field says what serde writes, or `#[dsync(skip)]` leaves it out of the layout"
+)]
+pub trait FieldValue {
+    /// What the type contributes to a field that holds it.
+    const SHAPE: Shape;
+}
+
+/// A [`FieldValue`] that can stand in a list.
+///
+/// Not an `Option`, because a list has no absent items, and not another list, because a treekey has
+/// no index that could tell the two levels apart.
+#[diagnostic::on_unimplemented(
+    message = "a list of `{Self}` has no DSYNC field type",
+    label = "this list's items cannot stand in a DSYNC list",
+    note = "a DSYNC list holds single values: no `Option`, no list",
+    note = "`#[dsync(type = \"custom\")]` on the field lists it without looking inside, `#[dsync(skip)]` leaves it out"
+)]
+pub trait ListItem: FieldValue {}
+
+/// A struct with fields: a part of an entity, or an entity itself.
+///
+/// Derive it with `#[derive(DsyncObject)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no DSYNC object",
+    note = "add `#[derive(DsyncObject)]` to it"
+)]
+pub trait DsyncObject {
+    /// The fields, with keys relative to the place of use.
+    const FIELDS: &'static [FieldLayout];
+}
+
+/// A struct whose records travel on their own: an endpoint of the data layout.
+///
+/// Derive it with `#[derive(DsyncEntity)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no DSYNC entity",
+    note = "add `#[derive(DsyncEntity)]` to it; a struct with only `DsyncObject` is a part and does not travel alone"
+)]
+pub trait DsyncEntity: DsyncObject {
+    /// The endpoint with its fields.
+    const LAYOUT: &'static EntityLayout;
+
+    /// The endpoint with its fields: [`DsyncEntity::LAYOUT`] as a function.
+    #[must_use]
+    fn layout() -> &'static EntityLayout
+    where
+        Self: Sized,
+    {
+        Self::LAYOUT
+    }
+
+    /// The record's id, where the entity has a primary key.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidEntityId`] if the primary key's value cannot travel in a header: it is empty, begins
+    /// or ends with a blank, or has control characters.
+    fn entity_id(&self) -> Result<Option<EntityId>, InvalidEntityId> {
+        Ok(None)
+    }
+}
+
+/// An entity with a primary key, so that one of its records can be updated and deleted.
+///
+/// The derive implements it where a field has `#[dsync(primary_key)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no primary key, so its records cannot be told apart",
+    label = "needs an entity with a primary key",
+    note = "put `#[dsync(primary_key)]` on the field that identifies a record; a composite key needs a text field that you fill"
+)]
+pub trait PrimaryKey: DsyncEntity {
+    /// The Rust type of the primary key.
+    type Id: ToEntityId;
+
+    /// The primary key's value.
+    fn primary_key(&self) -> &Self::Id;
+}
+
+/// Finds a type's shape for a field whose type word the user wrote, also where the type is no
+/// [`FieldValue`]: an inherent constant goes before a trait's, so [`DeclaredShape`] is reached only
+/// where the bound does not hold.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ShapeOf<T: ?Sized>(PhantomData<T>);
+
+impl<T: FieldValue + ?Sized> ShapeOf<T> {
+    #[doc(hidden)]
+    pub const SHAPE: Shape = T::SHAPE;
+}
+
+/// See [`ShapeOf`].
+#[doc(hidden)]
+pub trait DeclaredShape {
+    #[doc(hidden)]
+    const SHAPE: Shape = Shape::leaf(FieldType::Custom);
+}
+
+impl<T: ?Sized> DeclaredShape for ShapeOf<T> {}

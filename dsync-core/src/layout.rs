@@ -1,0 +1,16 @@
+//! The data layout: what a field is, the static tree that the derives make, treekeys, and a record
+//! held against its layout.
+
+mod field_type;
+pub(crate) mod json;
+pub(crate) mod node;
+mod shape;
+mod tree;
+pub(crate) mod treekey;
+pub(crate) mod validate;
+
+pub use field_type::{FieldType, UnknownFieldType};
+pub use shape::Shape;
+pub use tree::{EntityLayout, FieldLayout};
+pub use treekey::Treekey;
+pub use validate::ValidRecord;

@@ -1,0 +1,333 @@
+//! The static tree that the derives make: one array of fields a struct, with relative keys.
+//!
+//! A field knows its name, not its treekey: the prefix comes from the place of use, so one address
+//! type may stand in an order twice (PROTOCOL section 3). Everything here is plain data in statics,
+//! because data compiled 3.4 times faster than code that builds a layout at run time.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::json::{EndpointJson, Form};
+use super::node::{FieldNode, ForeignKey};
+use super::shape::Shape;
+use super::validate::{self, ValidRecord};
+use super::{FieldType, Treekey};
+use crate::faults::Faults;
+
+/// An entity of the data layout, as its derive wrote it: an endpoint with its fields.
+///
+/// It serializes as the endpoint's JSON, with the SDKs' thirteen keys a field;
+/// [`EntityLayout::minimal`] leaves the unset ones out. Use [`DataLayout`](crate::DataLayout) for
+/// the answer that the platform asks for, and to override tokens at run time.
+///
+/// # Examples
+///
+/// ```
+/// use dsync_core::{EntityLayout, FieldLayout, FieldType, Shape};
+///
+/// static FIELDS: [FieldLayout; 1] =
+///     [FieldLayout::new("sku", Shape::leaf(FieldType::Text)).primary_key()];
+/// static PRODUCT: EntityLayout =
+///     EntityLayout::new("product", "/entity/product", "source-1-product-1", &FIELDS);
+///
+/// assert_eq!(PRODUCT.primary_key().unwrap().name(), "sku");
+/// assert!(PRODUCT.validate(&serde_json::json!({"sku": "S-1"})).is_ok());
+/// ```
+#[derive(Debug)]
+pub struct EntityLayout {
+    name: &'static str,
+    endpoint_url: &'static str,
+    entity_token: &'static str,
+    fields: &'static [FieldLayout],
+}
+
+impl EntityLayout {
+    /// An entity by its name (also its treekey), its address and its token.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        endpoint_url: &'static str,
+        entity_token: &'static str,
+        fields: &'static [FieldLayout],
+    ) -> Self {
+        Self {
+            name,
+            endpoint_url,
+            entity_token,
+            fields,
+        }
+    }
+
+    /// The entity's name, which is also its treekey.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Where the connector serves the entity: `/entity/product`, or an absolute address.
+    #[must_use]
+    pub const fn endpoint_url(&self) -> &'static str {
+        self.endpoint_url
+    }
+
+    /// The token in the source code. A deployed system may override it with
+    /// [`EntityTokens`](crate::EntityTokens).
+    #[must_use]
+    pub const fn entity_token(&self) -> &'static str {
+        self.entity_token
+    }
+
+    /// The fields of the first level, in the order of the struct.
+    #[must_use]
+    pub const fn fields(&self) -> &'static [FieldLayout] {
+        self.fields
+    }
+
+    /// The field that identifies a record, if the entity has one.
+    #[must_use]
+    pub fn primary_key(&self) -> Option<&'static FieldLayout> {
+        self.fields.iter().find(|field| field.is_primary_key())
+    }
+
+    /// Holds a record against the layout.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the record, each with its treekey: a required field that is absent or null, a
+    /// value of another type, a list where there is one value. A number or a boolean may come as
+    /// text. Unknown keys are no fault: they are named in the answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use dsync_core::{EntityLayout, FieldLayout, FieldType, Shape};
+    /// # static FIELDS: [FieldLayout; 2] = [
+    /// #     FieldLayout::new("sku", Shape::leaf(FieldType::Text)),
+    /// #     FieldLayout::new("price", Shape::leaf(FieldType::Number)),
+    /// # ];
+    /// # static PRODUCT: EntityLayout = EntityLayout::new("product", "/entity/product", "t", &FIELDS);
+    /// let faults = PRODUCT.validate(&serde_json::json!({"price": "free"})).unwrap_err();
+    /// let treekeys: Vec<_> = faults.iter().map(|fault| fault.treekey()).collect();
+    /// assert_eq!(treekeys, ["product.sku", "product.price"]);
+    /// ```
+    pub fn validate(&self, record: &Value) -> Result<ValidRecord, Faults> {
+        validate::record(&Treekey::root(self.name), self.fields, record)
+    }
+
+    /// The same endpoint in the form that leaves out every unset key, as DSYNC's own Magento 2
+    /// connector writes it.
+    pub fn minimal(&self) -> impl Serialize {
+        self.json(self.entity_token, Form::Minimal)
+    }
+
+    fn json<'a>(&'a self, entity_token: &'a str, form: Form) -> EndpointJson<'a, FieldLayout> {
+        EndpointJson {
+            entity_name: self.name,
+            treekey: self.name,
+            endpoint_url: self.endpoint_url,
+            entity_token,
+            fields: self.fields,
+            extra: &[],
+            form,
+        }
+    }
+}
+
+impl Serialize for EntityLayout {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json(self.entity_token, Form::Full)
+            .serialize(serializer)
+    }
+}
+
+/// A field of the static tree. Its key is relative: see [`Treekey`].
+#[derive(Clone, Debug)]
+pub struct FieldLayout {
+    name: &'static str,
+    ident: &'static str,
+    shape: Shape,
+    required: bool,
+    primary_key: bool,
+    description: Option<&'static str>,
+    date_format: Option<&'static str>,
+    foreign_key: StaticForeignKey,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum StaticForeignKey {
+    None,
+    Text(&'static str),
+    /// A function rather than a reference, so that two entities may refer to each other without a
+    /// cycle in constant evaluation.
+    Reference {
+        entity: fn() -> &'static EntityLayout,
+        ident: &'static str,
+    },
+}
+
+impl FieldLayout {
+    /// A field by its name in the JSON. It is required unless the shape is optional.
+    #[must_use]
+    pub const fn new(name: &'static str, shape: Shape) -> Self {
+        Self {
+            name,
+            ident: name,
+            shape,
+            required: !shape.is_optional(),
+            primary_key: false,
+            description: None,
+            date_format: None,
+            foreign_key: StaticForeignKey::None,
+        }
+    }
+
+    /// The name of the field in the Rust struct, where it is not the name in the JSON.
+    #[must_use]
+    pub const fn ident(mut self, ident: &'static str) -> Self {
+        self.ident = ident;
+        self
+    }
+
+    /// Marks the field that identifies a record.
+    #[must_use]
+    pub const fn primary_key(mut self) -> Self {
+        self.primary_key = true;
+        self
+    }
+
+    /// Says whether the field must be there to create a record, whatever its Rust type.
+    #[must_use]
+    pub const fn required(mut self, required: bool) -> Self {
+        self.required = required;
+        self
+    }
+
+    /// Sets the free text that describes the field.
+    #[must_use]
+    pub const fn description(mut self, text: &'static str) -> Self {
+        self.description = Some(text);
+        self
+    }
+
+    /// Sets the format of a date, in moment.js tokens (`YYYY-MM-DD HH:mm:ss`).
+    #[must_use]
+    pub const fn date_format(mut self, format: &'static str) -> Self {
+        self.date_format = Some(format);
+        self
+    }
+
+    /// Sets the foreign key as a text. The protocol's format for it is unknown.
+    #[must_use]
+    pub const fn foreign_key(mut self, text: &'static str) -> Self {
+        self.foreign_key = StaticForeignKey::Text(text);
+        self
+    }
+
+    /// Sets the foreign key to the treekey of another entity's field, named as in its struct.
+    #[must_use]
+    pub const fn references(
+        mut self,
+        entity: fn() -> &'static EntityLayout,
+        ident: &'static str,
+    ) -> Self {
+        self.foreign_key = StaticForeignKey::Reference { entity, ident };
+        self
+    }
+
+    /// The field's name in the JSON: the last segment of its treekey.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The field's name in the Rust struct, as [`treekey!`](crate::treekey) writes it.
+    pub(crate) const fn rust_name(&self) -> &'static str {
+        self.ident
+    }
+
+    /// The field's type.
+    #[must_use]
+    pub const fn field_type(&self) -> FieldType {
+        self.shape.field_type()
+    }
+
+    /// Whether the value is a list.
+    #[must_use]
+    pub const fn is_multiple(&self) -> bool {
+        self.shape.is_multiple()
+    }
+
+    /// Whether the field must be there to create a record, given that its parent is.
+    #[must_use]
+    pub const fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Whether the field identifies a record. It counts only at the first level of an entity.
+    #[must_use]
+    pub const fn is_primary_key(&self) -> bool {
+        self.primary_key
+    }
+
+    /// The fields below, if the type is `object`.
+    #[must_use]
+    pub const fn fields(&self) -> &'static [FieldLayout] {
+        self.shape.fields()
+    }
+}
+
+impl FieldNode for FieldLayout {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn type_name(&self) -> &str {
+        self.field_type().as_str()
+    }
+
+    fn field_type(&self) -> Option<FieldType> {
+        Some(self.field_type())
+    }
+
+    fn is_multiple(&self) -> bool {
+        self.shape.is_multiple()
+    }
+
+    fn is_required(&self) -> bool {
+        self.required
+    }
+
+    fn is_primary_key(&self) -> bool {
+        self.primary_key
+    }
+
+    fn date_format(&self) -> Option<&str> {
+        self.date_format
+    }
+
+    fn description(&self) -> Option<&str> {
+        self.description
+    }
+
+    fn foreign_key(&self) -> ForeignKey<'_> {
+        match self.foreign_key {
+            StaticForeignKey::None => ForeignKey::None,
+            StaticForeignKey::Text(text) => ForeignKey::Text(text),
+            StaticForeignKey::Reference { entity, ident } => {
+                let entity = entity();
+                entity
+                    .fields()
+                    .iter()
+                    .find(|field| field.ident == ident)
+                    .map_or(ForeignKey::None, |field| ForeignKey::Treekey {
+                        entity: entity.name(),
+                        field: field.name(),
+                    })
+            }
+        }
+    }
+
+    fn fields(&self) -> &[Self] {
+        self.shape.fields()
+    }
+}

@@ -1,0 +1,220 @@
+//! A record against its layout: one function, whoever holds the layout.
+
+use serde_json::{Map, Value};
+
+use super::node::FieldNode;
+use super::{FieldType, Treekey};
+use crate::faults::{Faults, FaultsBuilder};
+
+/// A record without a fault, and what is worth knowing about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ValidRecord {
+    unknown_keys: Vec<String>,
+}
+
+impl ValidRecord {
+    /// The treekeys of keys that the layout does not know. They are accepted and kept.
+    #[must_use]
+    pub fn unknown_keys(&self) -> &[String] {
+        &self.unknown_keys
+    }
+}
+
+/// Validates a whole record of the entity `root`.
+pub(crate) fn record<N: FieldNode>(
+    root: &Treekey<'_>,
+    fields: &[N],
+    record: &Value,
+) -> Result<ValidRecord, Faults> {
+    let mut walk = Walk::default();
+    match record {
+        Value::Object(map) => walk.object(root, fields, map, None),
+        other => walk.faults.add(
+            root,
+            format!("must be an object, but is {}", describe(other)),
+        ),
+    }
+    walk.faults.finish(ValidRecord {
+        unknown_keys: walk.unknown_keys,
+    })
+}
+
+#[derive(Default)]
+struct Walk {
+    faults: FaultsBuilder,
+    unknown_keys: Vec<String>,
+}
+
+impl Walk {
+    /// `item` is the position in the nearest list around the object, from 1: treekeys have no index.
+    fn object<N: FieldNode>(
+        &mut self,
+        treekey: &Treekey<'_>,
+        fields: &[N],
+        object: &Map<String, Value>,
+        item: Option<usize>,
+    ) {
+        for field in fields {
+            let treekey = treekey.child(field.name());
+            match object.get(field.name()) {
+                Some(Value::Null) if field.is_required() => {
+                    self.fault(&treekey, item, "is required, but is null".to_owned());
+                }
+                None if field.is_required() => {
+                    self.fault(&treekey, item, "is required, but is missing".to_owned());
+                }
+                // An optional field that is null counts as absent.
+                Some(Value::Null) | None => {}
+                Some(value) => self.field(&treekey, field, value, item),
+            }
+        }
+        for key in object.keys() {
+            if !fields.iter().any(|field| field.name() == key) {
+                self.unknown(&treekey.child(key));
+            }
+        }
+    }
+
+    fn field<N: FieldNode>(
+        &mut self,
+        treekey: &Treekey<'_>,
+        field: &N,
+        value: &Value,
+        item: Option<usize>,
+    ) {
+        // What a custom value looks like is unknown, so there is nothing to hold it against.
+        if field.field_type() == Some(FieldType::Custom) {
+            return;
+        }
+        if !field.is_multiple() {
+            return self.one(treekey, field, value, item);
+        }
+        match value {
+            Value::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    self.one(treekey, field, value, Some(index + 1));
+                }
+            }
+            other => self.fault(
+                treekey,
+                item,
+                format!("must be a list, but is {}", describe(other)),
+            ),
+        }
+    }
+
+    fn one<N: FieldNode>(
+        &mut self,
+        treekey: &Treekey<'_>,
+        field: &N,
+        value: &Value,
+        item: Option<usize>,
+    ) {
+        let Some(field_type) = field.field_type() else {
+            return;
+        };
+        if let (FieldType::Object, Value::Object(map)) = (field_type, value) {
+            return self.object(treekey, field.fields(), map, item);
+        }
+        if !fits(field_type, value) {
+            self.fault(
+                treekey,
+                item,
+                format!(
+                    "must be {}, but is {}",
+                    expected(field_type),
+                    describe(value)
+                ),
+            );
+        }
+    }
+
+    fn fault(&mut self, treekey: &Treekey<'_>, item: Option<usize>, message: String) {
+        match item {
+            Some(position) => self
+                .faults
+                .add(treekey, format!("{message} (item {position} of the list)")),
+            None => self.faults.add(treekey, message),
+        }
+    }
+
+    fn unknown(&mut self, treekey: &Treekey<'_>) {
+        // As many as a person reads; a list of 10,000 items would repeat the same key.
+        const MOST: usize = 50;
+
+        if self.unknown_keys.len() < MOST {
+            let treekey = treekey.to_string();
+            if !self.unknown_keys.contains(&treekey) {
+                self.unknown_keys.push(treekey);
+            }
+        }
+    }
+}
+
+/// Whether a value that is neither null nor an object with known fields has the type. Numbers and
+/// booleans may come as text: the platform's own connector for Magento sends them so.
+fn fits(field_type: FieldType, value: &Value) -> bool {
+    match field_type {
+        FieldType::Text
+        | FieldType::Url
+        | FieldType::Email
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::Datetime => value.is_string(),
+        FieldType::Number => match value {
+            Value::Number(_) => true,
+            Value::String(text) => is_number(text),
+            _ => false,
+        },
+        FieldType::Boolean => match value {
+            Value::Bool(_) => true,
+            Value::Number(number) => matches!(number.as_u64(), Some(0 | 1)),
+            Value::String(text) => matches!(text.as_str(), "true" | "false" | "0" | "1"),
+            _ => false,
+        },
+        FieldType::Math => value.is_string() || value.is_number(),
+        FieldType::Object => value.is_object(),
+        FieldType::Custom => true,
+    }
+}
+
+/// Whether a text is a number as JSON writes it, and nothing else: no `NaN`, no blank at an end.
+fn is_number(text: &str) -> bool {
+    !text.starts_with(char::is_whitespace)
+        && !text.ends_with(char::is_whitespace)
+        && serde_json::from_str::<serde_json::Number>(text).is_ok()
+}
+
+fn expected(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Text => "a text",
+        FieldType::Number => "a number",
+        FieldType::Url => "a text with a web address",
+        FieldType::Email => "a text with an e-mail address",
+        FieldType::Date => "a text with a date",
+        FieldType::Time => "a text with a time",
+        FieldType::Datetime => "a text with a date and time",
+        FieldType::Boolean => "true or false",
+        FieldType::Object => "an object",
+        FieldType::Math => "a text or a number",
+        FieldType::Custom => "anything",
+    }
+}
+
+fn describe(value: &Value) -> String {
+    // Enough to recognise a value by; a record's contents do not belong into an error.
+    const SHOWN: usize = 20;
+
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) if text.chars().count() <= SHOWN => format!("the text {text:?}"),
+        Value::String(text) => {
+            let start: String = text.chars().take(SHOWN).collect();
+            format!("a text that begins {start:?}")
+        }
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}

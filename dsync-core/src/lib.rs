@@ -1,0 +1,48 @@
+//! DSYNC's data layout, treekeys, tokens and wire format, without I/O and without a runtime.
+//!
+//! A program that exchanges records uses the facade `dsync`, which re-exports this. Depend on this
+//! crate to build a transport, a connector or a platform of your own.
+//!
+//! In reading order:
+//!
+//! - [`layout`]: the static tree that the derives make, treekeys, and a record held against them;
+//! - [`entity`]: the traits between a Rust struct and its layout, and a record's id;
+//! - [`model`]: layouts known only at run time, and the data layout of a whole system;
+//! - [`wire`]: realtime requests and answers as bytes, and the envelope around them;
+//! - [`Transport`]: the seam where I/O begins.
+
+#![forbid(unsafe_code)]
+
+mod auth;
+pub mod entity;
+mod envelope;
+mod faults;
+pub mod layout;
+pub mod model;
+mod suggest;
+mod token;
+mod transport;
+pub mod wire;
+
+pub use auth::{AuthToken, InvalidAuthToken};
+pub use entity::{
+    DsyncEntity, DsyncObject, EntityId, FieldValue, InvalidEntityId, ListItem, PrimaryKey,
+    ToEntityId,
+};
+pub use envelope::{Envelope, Opaque};
+pub use faults::{Fault, Faults};
+pub use layout::{
+    EntityLayout, FieldLayout, FieldType, Shape, Treekey, UnknownFieldType, ValidRecord,
+};
+pub use model::{DataLayout, DataLayoutBuilder, Endpoint, Field};
+pub use token::{EntityToken, EntityTokens, InvalidEntityToken};
+pub use transport::{Sending, Transport, TransportError, TransportErrorKind};
+
+/// What generated code calls. Not for people: it may change with any release.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::entity::{DeclaredShape, ShapeOf};
+    pub use crate::layout::treekey::{
+        check_depth, check_reference, treekey_bytes, treekey_len, treekey_text,
+    };
+}

@@ -1,0 +1,270 @@
+//! A realtime request: as plain data, and as HTTP.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use serde_json::{Map, Value};
+
+use super::headers::{AUTH_TOKEN, ENTITY_ID, ENTITY_ID_FIELD, ENTITY_TOKEN};
+use super::{Operation, Refusal};
+use crate::auth::AuthToken;
+use crate::entity::EntityId;
+use crate::entity::header_text;
+use crate::token::EntityToken;
+
+/// One change of one record, on its way to the platform (PROTOCOL section 4).
+///
+/// # Examples
+///
+/// ```
+/// use dsync_core::wire::RealtimeRequest;
+/// use dsync_core::{AuthToken, EntityId, EntityToken};
+///
+/// let request = RealtimeRequest::update(EntityToken::new("shop-product-1")?, r#"{"sku":"S-1"}"#)
+///     .with_id(EntityId::new("S-1")?, "sku")?;
+/// let http = request.encode(
+///     &"http://127.0.0.1:8080/api/realtime".parse()?,
+///     &AuthToken::new("secret")?,
+/// );
+/// assert_eq!(http.method(), "PUT");
+/// assert_eq!(http.headers()["entity-id-field"], "sku");
+/// assert_eq!(RealtimeRequest::decode(&http)?, request);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealtimeRequest {
+    operation: Operation,
+    entity_token: EntityToken,
+    entity_id: Option<EntityId>,
+    entity_id_field: Option<String>,
+    body: Bytes,
+}
+
+impl RealtimeRequest {
+    /// A create. The body is the record's JSON and is sent as it is.
+    #[must_use]
+    pub fn create(entity_token: EntityToken, record: impl Into<Bytes>) -> Self {
+        Self::new(Operation::Create, entity_token, record.into())
+    }
+
+    /// An update. The body is the whole record's JSON and is sent as it is.
+    #[must_use]
+    pub fn update(entity_token: EntityToken, record: impl Into<Bytes>) -> Self {
+        Self::new(Operation::Update, entity_token, record.into())
+    }
+
+    /// A delete.
+    #[must_use]
+    pub fn delete(entity_token: EntityToken, id: EntityId) -> Self {
+        Self {
+            entity_id: Some(id),
+            ..Self::new(Operation::Delete, entity_token, Bytes::new())
+        }
+    }
+
+    fn new(operation: Operation, entity_token: EntityToken, body: Bytes) -> Self {
+        Self {
+            operation,
+            entity_token,
+            entity_id: None,
+            entity_id_field: None,
+            body,
+        }
+    }
+
+    /// Names the record: its id, and the field whose value the id is.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidIdField`] if the field's name cannot travel in a header.
+    pub fn with_id(self, id: EntityId, field: impl Into<String>) -> Result<Self, InvalidIdField> {
+        let field = field.into();
+        if field.is_empty() || field.trim() != field || field.contains(char::is_control) {
+            return Err(InvalidIdField { field });
+        }
+        Ok(Self {
+            entity_id: Some(id),
+            entity_id_field: Some(field),
+            ..self
+        })
+    }
+
+    /// What happens to the record.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Which entity the record belongs to.
+    #[must_use]
+    pub fn entity_token(&self) -> &EntityToken {
+        &self.entity_token
+    }
+
+    /// Which record is meant, if the request says so.
+    #[must_use]
+    pub fn entity_id(&self) -> Option<&EntityId> {
+        self.entity_id.as_ref()
+    }
+
+    /// The field whose value the id is: the shared key if one is set, else the primary key.
+    #[must_use]
+    pub fn entity_id_field(&self) -> Option<&str> {
+        self.entity_id_field.as_deref()
+    }
+
+    /// The record's JSON, byte for byte; empty for a delete.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The request as HTTP.
+    #[must_use]
+    pub fn encode(&self, realtime_url: &Uri, auth_token: &AuthToken) -> Request<Bytes> {
+        let mut request = Request::new(self.body.clone());
+        *request.method_mut() = self.operation.method();
+        *request.uri_mut() = realtime_url.clone();
+        let headers = request.headers_mut();
+        headers.reserve(5);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(AUTH_TOKEN, auth_token.to_header());
+        headers.insert(ENTITY_TOKEN, self.entity_token.to_header());
+        if let Some(id) = &self.entity_id {
+            headers.insert(ENTITY_ID, id.to_header());
+        }
+        if let Some(field) = &self.entity_id_field {
+            let value = HeaderValue::from_bytes(field.as_bytes())
+                .expect("`with_id` took no control character, and no other byte is illegal");
+            headers.insert(ENTITY_ID_FIELD, value);
+        }
+        request
+    }
+
+    /// Reads a request. The key is a matter of [`authenticate`], the record one of
+    /// [`parse_object`] and of the layout.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] that says what is missing or wrong: the method, `Entity-Token`, or, for a
+    /// delete, `Entity-Id`.
+    pub fn decode(request: &Request<Bytes>) -> Result<Self, Refusal> {
+        let operation = decode_operation(request.method())?;
+        let headers = request.headers();
+
+        let token = one(headers, &ENTITY_TOKEN)?.ok_or(Refusal::HeaderMissing {
+            header: ENTITY_TOKEN,
+            purpose: "it says which entity the record belongs to",
+        })?;
+        let entity_token = EntityToken::new(header_text(token).into_owned()).map_err(|error| {
+            Refusal::HeaderInvalid {
+                header: ENTITY_TOKEN,
+                problem: error.to_string(),
+            }
+        })?;
+
+        let entity_id = match one(headers, &ENTITY_ID)? {
+            Some(value) => {
+                Some(
+                    EntityId::from_header(value).map_err(|error| Refusal::HeaderInvalid {
+                        header: ENTITY_ID,
+                        problem: error.to_string(),
+                    })?,
+                )
+            }
+            None if operation == Operation::Delete => {
+                return Err(Refusal::HeaderMissing {
+                    header: ENTITY_ID,
+                    purpose: "a delete (the method DELETE) needs the id of the record; an update is sent with PUT",
+                });
+            }
+            None => None,
+        };
+
+        let entity_id_field =
+            one(headers, &ENTITY_ID_FIELD)?.map(|value| header_text(value).into_owned());
+
+        Ok(Self {
+            operation,
+            entity_token,
+            entity_id,
+            entity_id_field,
+            // DSYNC's own connector sends `[]` with a delete: it means nothing.
+            body: if operation.has_record() {
+                request.body().clone()
+            } else {
+                Bytes::new()
+            },
+        })
+    }
+}
+
+/// A field's name that cannot travel in the header `Entity-Id-Field`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the field name {field:?} cannot travel in the header Entity-Id-Field: it is empty, begins or ends with a blank, or has a control character"
+)]
+pub struct InvalidIdField {
+    field: String,
+}
+
+/// Checks the API key of a request, before anything else is looked at.
+///
+/// # Errors
+///
+/// [`Refusal::KeyMissing`] or [`Refusal::KeyWrong`], both of status 401.
+pub fn authenticate(headers: &HeaderMap, auth_token: &AuthToken) -> Result<(), Refusal> {
+    let mut presented = headers.get_all(AUTH_TOKEN).iter();
+    match (presented.next(), presented.next()) {
+        (None, _) => Err(Refusal::KeyMissing),
+        (Some(key), None) if auth_token.matches(key.as_bytes()) => Ok(()),
+        // Two keys are no key: whoever sits in between may look at the other one.
+        _ => Err(Refusal::KeyWrong),
+    }
+}
+
+/// The operation that a request's method stands for.
+///
+/// # Errors
+///
+/// [`Refusal::Method`] with the status 405.
+pub fn decode_operation(method: &Method) -> Result<Operation, Refusal> {
+    Operation::from_method(method).ok_or_else(|| Refusal::Method {
+        method: method.clone(),
+    })
+}
+
+/// Looks into a body that has to be one record. The bytes stay what is kept.
+///
+/// # Errors
+///
+/// [`Refusal::BodyNotJson`] or [`Refusal::BodyNotObject`].
+pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    if body.is_empty() {
+        return Err(Refusal::BodyNotObject { found: "empty" });
+    }
+    let value = serde_json::from_slice(body).map_err(|error| Refusal::BodyNotJson {
+        problem: error.to_string(),
+    })?;
+    let found = match value {
+        Value::Object(map) => return Ok(map),
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list: send one record a request",
+    };
+    Err(Refusal::BodyNotObject { found })
+}
+
+/// The one value of a header; a header that is there twice means two things.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(Refusal::HeaderInvalid {
+            header: name.clone(),
+            problem: "it is there more than once".to_owned(),
+        }),
+    }
+}

@@ -6,6 +6,6 @@ mod traits;
 
 pub(crate) use id::header_text;
 pub use id::{EntityId, InvalidEntityId, ToEntityId};
-pub use traits::{
-    DeclaredShape, DsyncEntity, DsyncObject, FieldValue, ListItem, PrimaryKey, ShapeOf,
-};
+#[doc(hidden)]
+pub use traits::{DeclaredShape, ShapeOf, entity_id};
+pub use traits::{DsyncEntity, DsyncObject, FieldValue, ListItem, PrimaryKey};

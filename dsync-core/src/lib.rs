@@ -41,8 +41,8 @@ pub use transport::{Sending, Transport, TransportError, TransportErrorKind};
 /// What generated code calls. Not for people: it may change with any release.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::entity::{DeclaredShape, ShapeOf};
+    pub use crate::entity::{DeclaredShape, ShapeOf, entity_id};
     pub use crate::layout::treekey::{
-        check_depth, check_reference, treekey_bytes, treekey_len, treekey_text,
+        check_date_format, check_reference, treekey_bytes, treekey_len, treekey_text,
     };
 }

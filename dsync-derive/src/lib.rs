@@ -1,1 +1,96 @@
-//! Derives.
+//! The derive macros of DSYNC for Rust. Use them through the facade: `dsync::DsyncEntity`,
+//! `dsync::DsyncObject`.
+//!
+//! The crate is a small compiler. A struct goes through its stages in this order, one file each:
+//!
+//! 1. `ast`: the struct, its fields, and what their attributes say (`attr`);
+//! 2. `check`: the rules, as a list;
+//! 3. `expand`: the code that comes out, or, where there is no struct to speak of, `fallback`.
+//!
+//! Mistakes are collected in `errors` and reported all at once, each on the user's own token. What
+//! was understood is still expanded, so that one mistake does not make twenty more.
+
+#![forbid(unsafe_code)]
+
+mod ast;
+mod attr;
+mod case;
+mod check;
+mod errors;
+mod expand;
+mod fallback;
+mod names;
+
+use proc_macro::TokenStream;
+use syn::DeriveInput;
+
+use crate::ast::Struct;
+use crate::errors::Errors;
+
+/// What is derived: a part, or an entity, which is a part with a place of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Object,
+    Entity,
+}
+
+/// Makes a struct an entity: an endpoint of the data layout, whose records travel on their own.
+///
+/// Implements `DsyncEntity` with the endpoint's layout, all that [`DsyncObject`](macro@DsyncObject)
+/// implements, and `PrimaryKey` where a field is marked so.
+///
+/// On the struct, all optional:
+///
+/// | word | meaning | default |
+/// |---|---|---|
+/// | `name = ".."` | the entity's name and treekey | the struct's name in snake case |
+/// | `endpoint_url = ".."` | where the connector serves it | `/entity/<name>` |
+/// | `entity_token = ".."` | what identifies it in requests | `rust-sdk-<name>-<32 hex>`, from package and entity name |
+/// | `crate = ".."` | the path of the facade | `::dsync` |
+///
+/// The default token is the same in every build, but renaming the package or the entity changes it,
+/// and to the platform that is another entity: write the token down before the system goes live.
+///
+/// On a field: see [`DsyncObject`](macro@DsyncObject), and `primary_key`, which marks the field
+/// that identifies a record: a text, an integer or a boolean.
+#[proc_macro_derive(DsyncEntity, attributes(dsync))]
+pub fn derive_dsync_entity(input: TokenStream) -> TokenStream {
+    derive(input, Kind::Entity)
+}
+
+/// Makes a struct a part: it has fields, but stands only inside of entities.
+///
+/// Implements `DsyncObject`, `FieldValue` and `ListItem`. The layout is what serde writes: `rename`,
+/// `rename_all`, `skip`, `skip_serializing`, `skip_serializing_if` and `default` are honoured; an
+/// attribute of serde that would change the JSON in a way not understood here is a compile error.
+///
+/// On a field, all optional:
+///
+/// | word | meaning | default |
+/// |---|---|---|
+/// | `type = ".."` | one of the eleven field types | what follows from the Rust type |
+/// | `name = ".."` | the name in the layout | what serde writes |
+/// | `description = ".."` | the free text | the doc comment |
+/// | `required`, `optional` | whether it must be there, if its parent is | required unless an `Option`, or serde may leave it out |
+/// | `date_format = ".."` | a date's format in moment.js tokens | none |
+/// | `references = Entity::field` | a field of another entity, whose treekey becomes the foreign key | none |
+/// | `foreign_key = ".."` | the foreign key as a text | none |
+/// | `skip` | leave it out of the layout | listed |
+#[proc_macro_derive(DsyncObject, attributes(dsync))]
+pub fn derive_dsync_object(input: TokenStream) -> TokenStream {
+    derive(input, Kind::Object)
+}
+
+fn derive(input: TokenStream, kind: Kind) -> TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    let mut errors = Errors::default();
+    let code = match Struct::from_input(&input, kind, &mut errors) {
+        Some(mut item) => {
+            check::check(&mut item, &mut errors);
+            expand::expand(&item)
+        }
+        None => fallback::expand(&input, kind),
+    };
+    let errors = errors.into_compile_errors();
+    quote::quote!(#code #errors).into()
+}

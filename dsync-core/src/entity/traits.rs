@@ -104,6 +104,12 @@ pub trait PrimaryKey: DsyncEntity {
     fn primary_key(&self) -> &Self::Id;
 }
 
+/// What a derived [`DsyncEntity::entity_id`] does where there is a primary key.
+#[doc(hidden)]
+pub fn entity_id<T: PrimaryKey>(record: &T) -> Result<Option<EntityId>, InvalidEntityId> {
+    record.primary_key().to_entity_id().map(Some)
+}
+
 /// Finds a type's shape for a field whose type word the user wrote, also where the type is no
 /// [`FieldValue`]: an inherent constant goes before a trait's, so [`DeclaredShape`] is reached only
 /// where the bound does not hold.

@@ -169,28 +169,17 @@ pub const fn check_reference(fields: &[FieldLayout], ident: &str, from: &super::
     }
 }
 
-/// Fails where a type contains itself, directly or through others: its treekeys would have no end.
+/// Holds a `date_format` word against the field's type, at compile time.
 #[doc(hidden)]
 #[track_caller]
-pub const fn check_depth(fields: &[FieldLayout]) {
-    // Three levels are in use (PROTOCOL section 3), and no JSON reader here goes deeper than 128.
-    const DEEPEST: usize = 64;
-
-    #[track_caller]
-    const fn walk(fields: &[FieldLayout], depth: usize) {
-        if depth > DEEPEST {
-            panic!(
-                "this type contains itself, so its treekeys would have no end: put `#[dsync(skip)]` or `#[dsync(type = \"custom\")]` on the field that closes the circle"
-            );
-        }
-        let mut index = 0;
-        while index < fields.len() {
-            walk(fields[index].fields(), depth + 1);
-            index += 1;
-        }
+pub const fn check_date_format(of: &super::Shape) {
+    if !of.field_type().takes_date_format() {
+        let text = ConstText::<256>::new()
+            .push("only a date has a date_format, and this field is of type `")
+            .push(of.field_type().as_str())
+            .push("`: write `type = \"date\"`, `\"time\"` or `\"datetime\"`, or leave it out");
+        panic!("{}", text.as_str());
     }
-
-    walk(fields, 0);
 }
 
 const fn find<'a>(fields: &'a [FieldLayout], ident: &str) -> Option<&'a FieldLayout> {

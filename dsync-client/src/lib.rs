@@ -1,1 +1,95 @@
-//! The client.
+//! Sends typed records to DSYNC as realtime requests.
+//!
+//! A program that exchanges records uses the facade `dsync`, which re-exports this. In reading order:
+//!
+//! - [`Client`]: creates, updates and deletes records, one request a call;
+//! - [`Receipt`]: what the platform says to a change that it accepted;
+//! - [`Error`]: why a change was not sent or not accepted, and whether to try again;
+//! - [`ClientBuilder`]: the address, the limits, and the seam for tests.
+//!
+//! A call sends one request and repeats nothing. Whether to repeat it, [`Error::is_retryable`]
+//! says; that a repeated create creates once, nobody promises (PROTOCOL section 8).
+//!
+//! # Examples
+//!
+//! The platform here is a [`Transport`](dsync_core::Transport) that answers from a script. Without
+//! [`ClientBuilder::transport`] the client speaks HTTP, on a Tokio runtime.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use dsync_client::Client;
+//! use dsync_core::{
+//!     DsyncEntity, DsyncObject, EntityId, EntityLayout, FieldLayout, FieldType, InvalidEntityId,
+//!     PrimaryKey, Sending, Shape, ToEntityId, Transport,
+//! };
+//!
+//! /// A product of the shop. The traits are what `#[derive(DsyncEntity)]` implements.
+//! #[derive(serde::Serialize)]
+//! struct Product {
+//!     sku: String,
+//! }
+//!
+//! impl DsyncObject for Product {
+//!     const FIELDS: &'static [FieldLayout] =
+//!         &[FieldLayout::new("sku", Shape::leaf(FieldType::Text)).with_primary_key()];
+//! }
+//!
+//! impl DsyncEntity for Product {
+//!     const LAYOUT: &'static EntityLayout =
+//!         &EntityLayout::new("product", "/entity/product", "shop-product-1", Self::FIELDS);
+//!
+//!     fn entity_id(&self) -> Result<Option<EntityId>, InvalidEntityId> {
+//!         self.sku.to_entity_id().map(Some)
+//!     }
+//! }
+//!
+//! impl PrimaryKey for Product {
+//!     type Id = String;
+//!
+//!     fn primary_key(&self) -> &String {
+//!         &self.sku
+//!     }
+//! }
+//!
+//! /// Accepts everything.
+//! struct Platform;
+//!
+//! impl Transport for Platform {
+//!     fn send(&self, request: http::Request<Bytes>) -> Sending<'_> {
+//!         assert_eq!(request.headers()["entity-token"], "shop-product-1");
+//!         Box::pin(async {
+//!             Ok(http::Response::new(Bytes::from_static(
+//!                 br#"{"status":200,"message":"OK","detail":[],"data":{"process_id":"p-1"}}"#,
+//!             )))
+//!         })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("secret").transport(Platform).build()?;
+//!
+//! let product = Product { sku: "sku-1".to_owned() };
+//! let receipt = client.create(&product).await?;
+//! assert_eq!(receipt.process_id(), Some("p-1"));
+//!
+//! client.update(&product).await?;
+//! client.delete_by_id::<Product>("sku-1").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod builder;
+mod client;
+mod error;
+mod receipt;
+mod requests;
+mod reqwest_transport;
+
+pub use builder::{BuildError, ClientBuilder};
+pub use client::Client;
+pub use error::{Error, Refused};
+pub use receipt::Receipt;

@@ -7,5 +7,5 @@ mod traits;
 pub(crate) use id::header_text;
 pub use id::{EntityId, InvalidEntityId, ToEntityId};
 #[doc(hidden)]
-pub use traits::{DeclaredShape, ShapeOf, entity_id};
+pub use traits::{Declared, Probe, entity_id};
 pub use traits::{DsyncEntity, DsyncObject, FieldValue, ListItem, PrimaryKey};

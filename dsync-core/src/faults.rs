@@ -4,6 +4,9 @@ use std::fmt::{self, Display};
 
 use serde::{Deserialize, Serialize};
 
+/// How many faults are kept.
+const MOST: usize = 100;
+
 /// One fault, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
@@ -86,6 +89,27 @@ impl Faults {
     }
 }
 
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self {
+            faults: vec![fault],
+            omitted: 0,
+        }
+    }
+}
+
+impl Extend<Fault> for Faults {
+    fn extend<I: IntoIterator<Item = Fault>>(&mut self, faults: I) {
+        for fault in faults {
+            if self.faults.len() < MOST {
+                self.faults.push(fault);
+            } else {
+                self.omitted += 1;
+            }
+        }
+    }
+}
+
 impl<'a> IntoIterator for &'a Faults {
     type Item = &'a Fault;
     type IntoIter = std::slice::Iter<'a, Fault>;
@@ -124,8 +148,6 @@ pub(crate) struct FaultsBuilder {
 
 impl FaultsBuilder {
     pub(crate) fn add(&mut self, treekey: impl Display, message: impl Into<String>) {
-        const MOST: usize = 100;
-
         if self.faults.len() < MOST {
             self.faults.push(Fault::new(treekey.to_string(), message));
         } else {

@@ -10,7 +10,7 @@ pub(crate) mod treekey;
 pub(crate) mod validate;
 
 pub use field_type::{FieldType, UnknownFieldType};
-pub use shape::Shape;
+pub use shape::{Arity, Shape};
 pub use tree::{EntityLayout, FieldLayout};
 pub use treekey::Treekey;
 pub use validate::ValidRecord;

@@ -32,7 +32,7 @@ pub use entity::{
 pub use envelope::{Envelope, Opaque};
 pub use faults::{Fault, Faults};
 pub use layout::{
-    EntityLayout, FieldLayout, FieldType, Shape, Treekey, UnknownFieldType, ValidRecord,
+    Arity, EntityLayout, FieldLayout, FieldType, Shape, Treekey, UnknownFieldType, ValidRecord,
 };
 pub use model::{DataLayout, DataLayoutBuilder, Endpoint, Field};
 pub use token::{EntityToken, EntityTokens, InvalidEntityToken};
@@ -41,7 +41,7 @@ pub use transport::{Sending, Transport, TransportError, TransportErrorKind};
 /// What generated code calls. Not for people: it may change with any release.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::entity::{DeclaredShape, ShapeOf, entity_id};
+    pub use crate::entity::{Declared, Probe, entity_id};
     pub use crate::layout::treekey::{
         check_date_format, check_reference, treekey_bytes, treekey_len, treekey_text,
     };

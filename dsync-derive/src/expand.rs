@@ -10,6 +10,7 @@ use syn::{GenericArgument, GenericParam, Generics, PathArguments, Type, parse_qu
 
 use crate::Kind;
 use crate::ast::{Field, Struct};
+use crate::attr::dsync::TypeWord;
 use crate::check::mentions;
 
 pub(crate) fn expand(item: &Struct) -> TokenStream {
@@ -61,7 +62,7 @@ fn imports(item: &Struct) -> TokenStream {
     if declared {
         quote! {
             #[allow(unused_imports)]
-            use #krate::__private::DeclaredShape as _;
+            use #krate::__private::Declared as _;
         }
     } else {
         TokenStream::new()
@@ -142,6 +143,7 @@ fn object(item: &Struct, tree: &Tree) -> TokenStream {
         impl #impl_generics #krate::FieldValue for #ident #ty_generics #where_clause {
             const SHAPE: #krate::Shape =
                 #krate::Shape::object(<Self as #krate::DsyncObject>::FIELDS);
+            const ARITY: #krate::Arity = #krate::Arity::ONE;
         }
         #[automatically_derived]
         impl #impl_generics #krate::ListItem for #ident #ty_generics #where_clause {}
@@ -197,30 +199,30 @@ fn field_layout(item: &Struct, field: &Field) -> TokenStream {
     let shape = shape(item, field);
     let mut code = quote_spanned!(span=> #krate::FieldLayout::new(#name, #shape));
     if *name != ident {
-        code.extend(quote_spanned!(span=> .ident(#ident)));
+        code.extend(quote_spanned!(span=> .with_ident(#ident)));
     }
     if field.words.primary_key.is_some() {
-        code.extend(quote_spanned!(span=> .primary_key()));
+        code.extend(quote_spanned!(span=> .with_primary_key()));
     }
     if let Some(required) = field.required {
-        code.extend(quote_spanned!(span=> .required(#required)));
+        code.extend(quote_spanned!(span=> .with_required(#required)));
     }
     if let Some(text) = &field.description {
-        code.extend(quote_spanned!(span=> .description(#text)));
+        code.extend(quote_spanned!(span=> .with_description(#text)));
     }
     if let Some(format) = &field.words.date_format {
         let format = format.value();
-        code.extend(quote_spanned!(span=> .date_format(#format)));
+        code.extend(quote_spanned!(span=> .with_date_format(#format)));
     }
     if let Some(text) = &field.words.foreign_key {
         let text = text.value();
-        code.extend(quote_spanned!(span=> .foreign_key(#text)));
+        code.extend(quote_spanned!(span=> .with_foreign_key(#text)));
     } else if let Some(reference) = &field.words.references {
         let (entity, target) = (&reference.entity, reference.field.to_string());
         let span = mixed(entity.span());
         let krate = krate_at(item, span);
         code.extend(quote_spanned! {span=>
-            .references(<#entity as #krate::DsyncEntity>::layout, #target)
+            .with_reference(<#entity as #krate::DsyncEntity>::layout, #target)
         });
     }
     code
@@ -235,32 +237,35 @@ fn shape(item: &Struct, field: &Field) -> TokenStream {
             let krate = krate_at(item, span);
             quote_spanned!(span=> <#ty as #krate::FieldValue>::SHAPE)
         }
-        Some(word) => {
-            let span = mixed(word.span);
-            let krate = krate_at(item, span);
-            let variant = Ident::new(word.variant, span);
-            let inner = declared(item, &field.ty);
-            quote_spanned!(span=> #inner.declared(#krate::FieldType::#variant))
-        }
+        Some(word) => declared(item, &field.ty, word),
     }
 }
 
-/// The list-ness and optionality of a field whose type word the user wrote: from the wrappers that
-/// can be seen, and from the type inside where it is a field value, an alias for instance.
-fn declared(item: &Struct, ty: &Type) -> TokenStream {
+/// The shape of a field whose type word the user wrote. Its arity comes from the wrappers that can
+/// be seen, and from the type inside where that is a field value, an alias for instance.
+fn declared(item: &Struct, ty: &Type, word: &TypeWord) -> TokenStream {
     let span = mixed(ty.span());
-    let krate = krate_at(item, span);
     match wrapper(ty) {
         Some((Wrapper::Option, inner)) => {
-            let inner = declared(item, inner);
+            let inner = declared(item, inner, word);
             quote_spanned!(span=> #inner.optional())
         }
         Some((Wrapper::List, inner)) => {
-            let inner = declared(item, inner);
+            let inner = declared(item, inner, word);
             quote_spanned!(span=> #inner.multiple())
         }
-        Some((Wrapper::Pointer, inner)) => declared(item, inner),
-        None => quote_spanned!(span=> #krate::__private::ShapeOf::<#ty>::SHAPE),
+        Some((Wrapper::Pointer, inner)) => declared(item, inner, word),
+        None => {
+            let krate = krate_at(item, span);
+            let probe = quote_spanned!(span=> #krate::__private::Probe::<#ty>);
+            if word.variant == "Object" {
+                return quote_spanned!(span=> #probe::OBJECT);
+            }
+            let variant = Ident::new(word.variant, span);
+            quote_spanned! {span=>
+                #krate::Shape::leaf(#krate::FieldType::#variant).with_arity(#probe::ARITY)
+            }
+        }
     }
 }
 

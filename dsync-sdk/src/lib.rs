@@ -1,1 +1,93 @@
-//! The facade.
+//! The SDK for DSYNC connectors: the data layout comes from your structs, records travel as typed
+//! realtime requests.
+//!
+//! DSYNC exchanges records between business systems in near real time. A system publishes a *data
+//! layout* (its entities, fields and treekeys) and sends its changes as *realtime requests*.
+//!
+//! # Examples
+//!
+//! A platform on this machine, a record that travels there, and what it became:
+//!
+#![cfg_attr(feature = "derive", doc = "```")]
+#![cfg_attr(not(feature = "derive"), doc = "```ignore")]
+//! use dsync::prelude::*;
+//! use serde::Serialize;
+//!
+//! /// A product of the shop.
+//! #[derive(Serialize, DsyncEntity)]
+//! struct Product {
+//!     /// A product SKU
+//!     #[dsync(primary_key)]
+//!     sku: String,
+//!     price: Option<f64>,
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = dsync_hub::Hub::start().await?;
+//! hub.register(DataLayout::builder().entity::<Product>().build()?)?;
+//!
+//! let client = Client::builder(hub.auth_token().expose())
+//!     .realtime_url(hub.realtime_url())
+//!     .build()?;
+//! let product = Product { sku: "S-1".to_owned(), price: Some(0.1) };
+//! let receipt = client.create(&product).await?;
+//!
+//! assert!(receipt.process_id().is_some());
+//! assert_eq!(hub.record("product", "S-1").unwrap(), r#"{"sku":"S-1","price":0.1}"#);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`DsyncEntity`](macro@DsyncEntity) and [`DsyncObject`](macro@DsyncObject): the derives, with
+//!   every word that their attribute takes;
+//! - [`EntityLayout`]: what a derive makes; [`treekey!`]: one of its keys as text; [`DataLayout`]:
+//!   the layout of a whole system, also one that is known only at run time;
+//! - [`Client`]: sends; [`Error`]: what can go wrong, and whether to try again;
+//! - [`wire`]: requests and answers as bytes, for a transport or a platform of your own.
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `derive` | yes | the derive macros |
+//! | `client` | yes | [`Client`], and with it an HTTP library |
+//! | `rustls` | yes | TLS for the client; without it only plain HTTP works |
+//!
+//! With `default-features = false, features = ["derive"]` no HTTP library is built.
+
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "client")]
+pub use dsync_client::{BuildError, Client, ClientBuilder, Error, Receipt};
+pub use dsync_core::{
+    Arity, AuthToken, DataLayout, DataLayoutBuilder, DsyncEntity, DsyncObject, Endpoint, EntityId,
+    EntityLayout, EntityToken, EntityTokens, Envelope, Fault, Faults, Field, FieldLayout,
+    FieldType, FieldValue, InvalidAuthToken, InvalidEntityId, InvalidEntityToken, ListItem, Opaque,
+    PrimaryKey, Sending, Shape, ToEntityId, Transport, TransportError, TransportErrorKind, Treekey,
+    UnknownFieldType, ValidRecord, treekey, wire,
+};
+#[cfg(feature = "derive")]
+pub use dsync_derive::{DsyncEntity, DsyncObject};
+
+#[doc(hidden)]
+pub use dsync_core::__private;
+
+/// What most programs need: `use dsync::prelude::*;`.
+pub mod prelude {
+    #[cfg(feature = "client")]
+    pub use dsync_client::Client;
+    pub use dsync_core::{
+        DataLayout, DsyncEntity, DsyncObject, EntityLayout, EntityToken, Envelope, FieldValue,
+        treekey,
+    };
+    #[cfg(feature = "derive")]
+    pub use dsync_derive::{DsyncEntity, DsyncObject};
+}
+
+/// The README's code runs as a test.
+#[cfg(all(doctest, feature = "client", feature = "derive"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::traits::{FieldValue, ListItem};
-use crate::layout::{FieldType, Shape};
+use crate::layout::{Arity, FieldType, Shape};
 
 macro_rules! leaf {
     ($field_type:ident: $($type:ty),+ $(,)?) => {
@@ -36,6 +36,7 @@ macro_rules! transparent {
         $(
             impl<T: FieldValue + ?Sized> FieldValue for $pointer {
                 const SHAPE: Shape = T::SHAPE;
+                const ARITY: Arity = T::ARITY;
             }
             impl<T: ListItem + ?Sized> ListItem for $pointer {}
         )+
@@ -46,12 +47,14 @@ transparent!(&T, Box<T>, Rc<T>, Arc<T>);
 
 impl<T: FieldValue + ToOwned + ?Sized> FieldValue for Cow<'_, T> {
     const SHAPE: Shape = T::SHAPE;
+    const ARITY: Arity = T::ARITY;
 }
 
 impl<T: ListItem + ToOwned + ?Sized> ListItem for Cow<'_, T> {}
 
 impl<T: FieldValue> FieldValue for Option<T> {
     const SHAPE: Shape = T::SHAPE.optional();
+    const ARITY: Arity = T::ARITY.optional();
 }
 
 macro_rules! list {
@@ -59,6 +62,7 @@ macro_rules! list {
         $(
             impl<T: ListItem> FieldValue for $list {
                 const SHAPE: Shape = T::SHAPE.multiple();
+                const ARITY: Arity = T::ARITY.multiple();
             }
         )+
     };
@@ -75,10 +79,12 @@ list!(
 
 impl<T: ListItem, S> FieldValue for HashSet<T, S> {
     const SHAPE: Shape = T::SHAPE.multiple();
+    const ARITY: Arity = T::ARITY.multiple();
 }
 
 impl<T: ListItem, const N: usize> FieldValue for [T; N] {
     const SHAPE: Shape = T::SHAPE.multiple();
+    const ARITY: Arity = T::ARITY.multiple();
 }
 
 // It may be null, and a field that may be null is not required.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{EntityId, InvalidEntityId, ToEntityId};
-use crate::layout::{EntityLayout, FieldLayout, FieldType, Shape};
+use crate::layout::{Arity, EntityLayout, FieldLayout, FieldType, Shape};
 
 /// A type that can stand in a field of a record.
 ///
@@ -31,6 +31,10 @@ use crate::layout::{EntityLayout, FieldLayout, FieldType, Shape};
 pub trait FieldValue {
     /// What the type contributes to a field that holds it.
     const SHAPE: Shape;
+
+    /// How many values the type stands for. The derives say it outright, because a type that
+    /// contains itself has no shape.
+    const ARITY: Arity = Self::SHAPE.arity();
 }
 
 /// A [`FieldValue`] that can stand in a list.
@@ -40,6 +44,7 @@ pub trait FieldValue {
 #[diagnostic::on_unimplemented(
     message = "a list of `{Self}` has no DSYNC field type",
     label = "this list's items cannot stand in a DSYNC list",
+    note = "for a struct of your own: `#[derive(DsyncObject)]`",
     note = "a DSYNC list holds single values: no `Option`, no list",
     note = "`#[dsync(type = \"custom\")]` on the field lists it without looking inside, `#[dsync(skip)]` leaves it out"
 )]
@@ -110,23 +115,30 @@ pub fn entity_id<T: PrimaryKey>(record: &T) -> Result<Option<EntityId>, InvalidE
     record.primary_key().to_entity_id().map(Some)
 }
 
-/// Finds a type's shape for a field whose type word the user wrote, also where the type is no
-/// [`FieldValue`]: an inherent constant goes before a trait's, so [`DeclaredShape`] is reached only
-/// where the bound does not hold.
+/// Finds out about the type of a field whose type word the user wrote, also where the type is no
+/// [`FieldValue`]: an inherent constant goes before a trait's, so those of [`Declared`] are reached
+/// only where the bound does not hold.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct ShapeOf<T: ?Sized>(PhantomData<T>);
+pub struct Probe<T: ?Sized>(PhantomData<T>);
 
-impl<T: FieldValue + ?Sized> ShapeOf<T> {
+impl<T: FieldValue + ?Sized> Probe<T> {
     #[doc(hidden)]
-    pub const SHAPE: Shape = T::SHAPE;
+    pub const ARITY: Arity = T::ARITY;
+    #[doc(hidden)]
+    pub const OBJECT: Shape = match T::SHAPE.field_type() {
+        FieldType::Object => T::SHAPE,
+        _ => Shape::object(&[]).with_arity(T::ARITY),
+    };
 }
 
-/// See [`ShapeOf`].
+/// See [`Probe`].
 #[doc(hidden)]
-pub trait DeclaredShape {
+pub trait Declared {
     #[doc(hidden)]
-    const SHAPE: Shape = Shape::leaf(FieldType::Custom);
+    const ARITY: Arity = Arity::ONE;
+    #[doc(hidden)]
+    const OBJECT: Shape = Shape::object(&[]);
 }
 
-impl<T: ?Sized> DeclaredShape for ShapeOf<T> {}
+impl<T: ?Sized> Declared for Probe<T> {}

@@ -4,8 +4,8 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::Treekey;
 use super::node::{FieldNode, ForeignKey, OpaqueKey};
-use super::{FieldType, Treekey};
 
 /// Which of the two forms that readers accept is written (PROTOCOL section 3, a fact).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,8 @@ impl<N: FieldNode> Serialize for FieldJson<'_, N> {
         self.opaque(&mut map, "bool_settings", OpaqueKey::BoolSettings)?;
         map.serialize_entry("name", field.name())?;
         self.text(&mut map, "description", field.description())?;
-        if field.field_type() == Some(FieldType::Object) || !field.fields().is_empty() {
+        // The SDKs cannot nest: their objects have the thirteen keys and nothing below.
+        if !field.fields().is_empty() {
             map.serialize_entry(
                 "fields",
                 &FieldsJson {

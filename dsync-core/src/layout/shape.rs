@@ -17,9 +17,44 @@ use super::{FieldLayout, FieldType};
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     field_type: FieldType,
+    arity: Arity,
+    fields: &'static [FieldLayout],
+}
+
+/// How many values a Rust type stands for: whether it is a list, and whether it may be absent.
+///
+/// It is known apart from the rest of a [`Shape`], so that a type word on a field that closes a
+/// circle of types does not have to walk the circle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arity {
     multiple: bool,
     optional: bool,
-    fields: &'static [FieldLayout],
+}
+
+impl Arity {
+    /// One value, which is there.
+    pub const ONE: Self = Self {
+        multiple: false,
+        optional: false,
+    };
+
+    /// A list of such values.
+    #[must_use]
+    pub const fn multiple(self) -> Self {
+        Self {
+            multiple: true,
+            ..self
+        }
+    }
+
+    /// The same, but it may be absent.
+    #[must_use]
+    pub const fn optional(self) -> Self {
+        Self {
+            optional: true,
+            ..self
+        }
+    }
 }
 
 impl Shape {
@@ -28,8 +63,7 @@ impl Shape {
     pub const fn leaf(field_type: FieldType) -> Self {
         Self {
             field_type,
-            multiple: false,
-            optional: false,
+            arity: Arity::ONE,
             fields: &[],
         }
     }
@@ -39,8 +73,7 @@ impl Shape {
     pub const fn object(fields: &'static [FieldLayout]) -> Self {
         Self {
             field_type: FieldType::Object,
-            multiple: false,
-            optional: false,
+            arity: Arity::ONE,
             fields,
         }
     }
@@ -48,34 +81,19 @@ impl Shape {
     /// The same value, in a list.
     #[must_use]
     pub const fn multiple(self) -> Self {
-        Self {
-            multiple: true,
-            ..self
-        }
+        self.with_arity(self.arity.multiple())
     }
 
     /// The same value, which may be absent.
     #[must_use]
     pub const fn optional(self) -> Self {
-        Self {
-            optional: true,
-            ..self
-        }
+        self.with_arity(self.arity.optional())
     }
 
-    /// The same list-ness and optionality, with a type that the user declared. The fields below
-    /// stay only if the declared type still is an object.
+    /// The same value with another arity.
     #[must_use]
-    pub const fn declared(self, field_type: FieldType) -> Self {
-        Self {
-            field_type,
-            fields: if matches!(field_type, FieldType::Object) {
-                self.fields
-            } else {
-                &[]
-            },
-            ..self
-        }
+    pub const fn with_arity(self, arity: Arity) -> Self {
+        Self { arity, ..self }
     }
 
     /// The field's type.
@@ -84,16 +102,22 @@ impl Shape {
         self.field_type
     }
 
+    /// How many values the type stands for.
+    #[must_use]
+    pub const fn arity(&self) -> Arity {
+        self.arity
+    }
+
     /// Whether the value is a list.
     #[must_use]
     pub const fn is_multiple(&self) -> bool {
-        self.multiple
+        self.arity.multiple
     }
 
     /// Whether the value may be absent or null.
     #[must_use]
     pub const fn is_optional(&self) -> bool {
-        self.optional
+        self.arity.optional
     }
 
     /// The fields below, with keys relative to this one. Empty unless the type is `object`.

@@ -26,7 +26,7 @@ use crate::faults::Faults;
 /// use dsync_core::{EntityLayout, FieldLayout, FieldType, Shape};
 ///
 /// static FIELDS: [FieldLayout; 1] =
-///     [FieldLayout::new("sku", Shape::leaf(FieldType::Text)).primary_key()];
+///     [FieldLayout::new("sku", Shape::leaf(FieldType::Text)).with_primary_key()];
 /// static PRODUCT: EntityLayout =
 ///     EntityLayout::new("product", "/entity/product", "source-1-product-1", &FIELDS);
 ///
@@ -183,49 +183,49 @@ impl FieldLayout {
 
     /// The name of the field in the Rust struct, where it is not the name in the JSON.
     #[must_use]
-    pub const fn ident(mut self, ident: &'static str) -> Self {
+    pub const fn with_ident(mut self, ident: &'static str) -> Self {
         self.ident = ident;
         self
     }
 
     /// Marks the field that identifies a record.
     #[must_use]
-    pub const fn primary_key(mut self) -> Self {
+    pub const fn with_primary_key(mut self) -> Self {
         self.primary_key = true;
         self
     }
 
     /// Says whether the field must be there to create a record, whatever its Rust type.
     #[must_use]
-    pub const fn required(mut self, required: bool) -> Self {
+    pub const fn with_required(mut self, required: bool) -> Self {
         self.required = required;
         self
     }
 
     /// Sets the free text that describes the field.
     #[must_use]
-    pub const fn description(mut self, text: &'static str) -> Self {
+    pub const fn with_description(mut self, text: &'static str) -> Self {
         self.description = Some(text);
         self
     }
 
     /// Sets the format of a date, in moment.js tokens (`YYYY-MM-DD HH:mm:ss`).
     #[must_use]
-    pub const fn date_format(mut self, format: &'static str) -> Self {
+    pub const fn with_date_format(mut self, format: &'static str) -> Self {
         self.date_format = Some(format);
         self
     }
 
     /// Sets the foreign key as a text. The protocol's format for it is unknown.
     #[must_use]
-    pub const fn foreign_key(mut self, text: &'static str) -> Self {
+    pub const fn with_foreign_key(mut self, text: &'static str) -> Self {
         self.foreign_key = StaticForeignKey::Text(text);
         self
     }
 
     /// Sets the foreign key to the treekey of another entity's field, named as in its struct.
     #[must_use]
-    pub const fn references(
+    pub const fn with_reference(
         mut self,
         entity: fn() -> &'static EntityLayout,
         ident: &'static str,
@@ -267,6 +267,18 @@ impl FieldLayout {
     #[must_use]
     pub const fn is_primary_key(&self) -> bool {
         self.primary_key
+    }
+
+    /// The free text that describes the field.
+    #[must_use]
+    pub const fn description(&self) -> Option<&'static str> {
+        self.description
+    }
+
+    /// The format of a date.
+    #[must_use]
+    pub const fn date_format(&self) -> Option<&'static str> {
+        self.date_format
     }
 
     /// The fields below, if the type is `object`.

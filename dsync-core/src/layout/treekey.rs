@@ -73,7 +73,7 @@ impl fmt::Display for Treekey<'_> {
 /// # }
 /// impl DsyncObject for Product {
 ///     const FIELDS: &'static [FieldLayout] =
-///         &[FieldLayout::new("SKU", Shape::leaf(FieldType::Text)).ident("sku")];
+///         &[FieldLayout::new("SKU", Shape::leaf(FieldType::Text)).with_ident("sku")];
 /// }
 /// impl DsyncEntity for Product {
 ///     const LAYOUT: &'static EntityLayout =

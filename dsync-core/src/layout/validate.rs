@@ -113,7 +113,10 @@ impl Walk {
         let Some(field_type) = field.field_type() else {
             return;
         };
-        if let (FieldType::Object, Value::Object(map)) = (field_type, value) {
+        // An object whose fields nobody listed is not looked into.
+        if let (FieldType::Object, Value::Object(map)) = (field_type, value)
+            && !field.fields().is_empty()
+        {
             return self.object(treekey, field.fields(), map, item);
         }
         if !fits(field_type, value) {

@@ -124,12 +124,6 @@ fn one_field(treekey: &Treekey<'_>, field: &Field, faults: &mut FaultsBuilder) {
     }
     match field.type_name().parse::<FieldType>() {
         Err(error) => faults.add(treekey, error.to_string()),
-        Ok(FieldType::Object) if field.fields().is_empty() => {
-            faults.add(
-                treekey,
-                "is an object without a field: it needs at least one",
-            );
-        }
         Ok(FieldType::Object) => {}
         Ok(other) if !field.fields().is_empty() => faults.add(
             treekey,
@@ -137,7 +131,7 @@ fn one_field(treekey: &Treekey<'_>, field: &Field, faults: &mut FaultsBuilder) {
         ),
         Ok(_) => {}
     }
-    if let (Some(format), Some(field_type)) = (field.format(), field.field_type())
+    if let (Some(format), Some(field_type)) = (field.date_format(), field.field_type())
         && !field_type.takes_date_format()
     {
         faults.add(

@@ -77,7 +77,7 @@ impl DataLayout {
     ///
     /// # Errors
     ///
-    /// Every fault, each with its treekey: no endpoint, an endpoint or an object without a field,
+    /// Every fault, each with its treekey: no endpoint, an endpoint without a field,
     /// the same token or treekey twice, an unknown type, a name that is empty or has a dot, a child
     /// that does not stand under its parent, a second primary key or one that is no single value of
     /// the first level, a date format on something else than a date.

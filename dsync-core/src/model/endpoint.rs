@@ -23,8 +23,8 @@ use crate::token::{EntityToken, EntityTokens, InvalidEntityToken};
 /// use dsync_core::{Endpoint, EntityToken, Field, FieldType};
 ///
 /// let product = Endpoint::new("product", "/entity/product", EntityToken::generate("product"))
-///     .field(Field::new("sku", FieldType::Text).required(true).primary_key(true))
-///     .field(Field::new("price", FieldType::Number));
+///     .with_field(Field::new("sku", FieldType::Text).with_required(true).with_primary_key(true))
+///     .with_field(Field::new("price", FieldType::Number));
 /// assert_eq!(product.fields().len(), 2);
 /// ```
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Endpoint {
 
     /// Adds a field.
     #[must_use]
-    pub fn field(mut self, field: Field) -> Self {
+    pub fn with_field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
     }

@@ -23,8 +23,8 @@ use crate::layout::{FieldLayout, Treekey};
 /// use dsync_core::{Field, FieldType};
 ///
 /// let field = Field::new("tags", FieldType::Text)
-///     .multiple(true)
-///     .description("What the product is filed under");
+///     .with_multiple(true)
+///     .with_description("What the product is filed under");
 /// assert!(!field.is_required());
 /// ```
 #[derive(Clone, Debug)]
@@ -81,42 +81,42 @@ impl Field {
 
     /// Says whether the field must be there to create a record, given that its parent is.
     #[must_use]
-    pub fn required(mut self, required: bool) -> Self {
+    pub fn with_required(mut self, required: bool) -> Self {
         self.required = required;
         self
     }
 
     /// Says whether the value is a list.
     #[must_use]
-    pub fn multiple(mut self, multiple: bool) -> Self {
+    pub fn with_multiple(mut self, multiple: bool) -> Self {
         self.multiple = multiple;
         self
     }
 
     /// Says whether the field identifies a record. An entity has at most one, at its first level.
     #[must_use]
-    pub fn primary_key(mut self, primary_key: bool) -> Self {
+    pub fn with_primary_key(mut self, primary_key: bool) -> Self {
         self.primary_key = primary_key;
         self
     }
 
     /// Sets the format of a date, likely in moment.js tokens (`YYYY-MM-DD HH:mm:ss`).
     #[must_use]
-    pub fn date_format(mut self, format: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_date_format(mut self, format: impl Into<Cow<'static, str>>) -> Self {
         self.date_format = Some(format.into());
         self
     }
 
     /// Sets the free text that describes the field.
     #[must_use]
-    pub fn description(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_description(mut self, text: impl Into<Cow<'static, str>>) -> Self {
         self.description = Some(text.into());
         self
     }
 
     /// Sets the foreign key as a text. The protocol's format for it is unknown.
     #[must_use]
-    pub fn foreign_key(mut self, text: impl AsRef<str>) -> Self {
+    pub fn with_foreign_key(mut self, text: impl AsRef<str>) -> Self {
         self.foreign_key = Some(raw_text(text.as_ref()));
         self
     }
@@ -153,13 +153,13 @@ impl Field {
 
     /// The format of a date.
     #[must_use]
-    pub fn format(&self) -> Option<&str> {
+    pub fn date_format(&self) -> Option<&str> {
         self.date_format.as_deref()
     }
 
     /// The free text that describes the field.
     #[must_use]
-    pub fn text(&self) -> Option<&str> {
+    pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 

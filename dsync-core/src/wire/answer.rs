@@ -37,8 +37,8 @@ impl Answer {
     /// Reads an answer. There is no error: an answer that is no envelope is judged by its HTTP
     /// status, and its text becomes the message.
     ///
-    /// The HTTP status and the envelope's `status` differ only by mistake. If their classes differ,
-    /// a success against a failure, the envelope decides, because whoever wrote it knew.
+    /// The HTTP status and the envelope's `status` differ only by mistake. If one says success (2xx)
+    /// and the other failure (4xx, 5xx), the envelope decides, because whoever wrote it knew.
     #[must_use]
     pub fn decode(response: Response<Bytes>) -> Self {
         let (parts, body) = response.into_parts();
@@ -52,7 +52,7 @@ impl Answer {
         };
         match serde_json::from_slice::<Envelope>(&body) {
             Ok(envelope) => {
-                if envelope.status.is_success() != answer.status.is_success() {
+                if contradict(envelope.status, answer.status) {
                     answer.status = envelope.status;
                 }
                 answer.message = Some(envelope.message).filter(|text| !text.is_empty());
@@ -121,6 +121,12 @@ impl Answer {
             .map(|detail| detail.faults)
             .unwrap_or_default()
     }
+}
+
+/// Whether one is a success and the other a failure. A redirect is neither.
+fn contradict(a: StatusCode, b: StatusCode) -> bool {
+    let failure = |status: StatusCode| status.is_client_error() || status.is_server_error();
+    (a.is_success() && failure(b)) || (failure(a) && b.is_success())
 }
 
 /// `data.process_id` as a text; a number is taken too, because nothing says what it looks like.

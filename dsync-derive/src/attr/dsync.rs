@@ -1,10 +1,9 @@
 //! Our own words: `#[dsync(..)]` on a struct and on a field.
 
-use proc_macro2::Span;
 use syn::ext::IdentExt as _;
 use syn::{Attribute, Expr, Ident, LitStr, Path};
 
-use super::word::{Form, Word, words};
+use super::word::{Form, Word, ungrouped, words};
 use crate::Kind;
 use crate::errors::{Errors, did_you_mean, list_of};
 
@@ -37,7 +36,6 @@ pub(crate) struct Field {
 #[derive(Clone, Copy)]
 pub(crate) struct TypeWord {
     pub(crate) variant: &'static str,
-    pub(crate) span: Span,
 }
 
 /// `references = Entity::field`.
@@ -198,10 +196,7 @@ fn type_word(text: &LitStr, errors: &mut Errors) -> TypeWord {
             "Custom"
         }
     };
-    TypeWord {
-        variant,
-        span: text.span(),
-    }
+    TypeWord { variant }
 }
 
 fn path(word: &Word, errors: &mut Errors) -> Option<Path> {
@@ -219,7 +214,8 @@ fn path(word: &Word, errors: &mut Errors) -> Option<Path> {
 }
 
 fn reference(word: &Word, errors: &mut Errors) -> Option<Reference> {
-    if let Form::Value(Expr::Path(value)) = &word.form
+    if let Form::Value(value) = &word.form
+        && let Expr::Path(value) = ungrouped(value)
         && value.qself.is_none()
         && value.path.segments.len() >= 2
     {

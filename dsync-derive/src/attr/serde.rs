@@ -67,7 +67,11 @@ impl Container {
                 }
                 "default" => found.default = true,
                 known if HARMLESS_ON_STRUCT.contains(&known) => {}
-                _ => not_understood(&word, errors),
+                _ => not_understood(
+                    &word,
+                    "leave it out, or implement `DsyncObject` by hand",
+                    errors,
+                ),
             }
         }
         found
@@ -85,18 +89,22 @@ impl Field {
                 "skip" | "skip_serializing" => found.skip = true,
                 "skip_serializing_if" | "default" => found.may_be_absent = true,
                 known if HARMLESS_ON_FIELD.contains(&known) => {}
-                _ => not_understood(&word, errors),
+                _ => not_understood(
+                    &word,
+                    "leave it out, or put `#[dsync(skip)]` on the field, which leaves that out of the layout",
+                    errors,
+                ),
             }
         }
         found
     }
 }
 
-fn not_understood(word: &Word, errors: &mut Errors) {
+fn not_understood(word: &Word, advice: &str, errors: &mut Errors) {
     errors.add(
         &word.name,
         format_args!(
-            "serde's `{}` is not understood here yet, and the layout must be what serde writes; leave it out, or put `#[dsync(skip)]` on the field to leave that out of the layout",
+            "serde's `{}` is not understood here yet, and the layout must be what serde writes: {advice}",
             word.name.unraw()
         ),
     );

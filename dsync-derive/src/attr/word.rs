@@ -53,10 +53,11 @@ impl ToTokens for Word {
 impl Word {
     /// The text of `key = "text"`.
     pub(crate) fn text(&self, errors: &mut Errors) -> Option<LitStr> {
-        if let Form::Value(Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        })) = &self.form
+        if let Form::Value(value) = &self.form
+            && let Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) = ungrouped(value)
         {
             return Some(text.clone());
         }
@@ -78,6 +79,14 @@ impl Word {
         }
         bare
     }
+}
+
+/// What a `macro_rules!` hands over comes in an invisible group.
+pub(crate) fn ungrouped(mut value: &Expr) -> &Expr {
+    while let Expr::Group(group) = value {
+        value = &group.expr;
+    }
+    value
 }
 
 /// All words of the attributes with this name.

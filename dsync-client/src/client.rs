@@ -1,0 +1,395 @@
+//! The client: one call, one request.
+
+use std::env::{self, VarError};
+use std::fmt::{self, Display};
+use std::sync::Arc;
+
+use dsync_core::wire::{Answer, RealtimeRequest, check_object};
+use dsync_core::{
+    AuthToken, DsyncEntity, EntityId, EntityToken, EntityTokens, PrimaryKey, ToEntityId, Transport,
+};
+use http::Uri;
+use serde::Serialize;
+use tracing::Instrument;
+use tracing::field::{self, Empty};
+
+use crate::error::Refused;
+use crate::{BuildError, ClientBuilder, Error, Receipt, requests};
+
+const AUTH_TOKEN_VARIABLE: &str = "DSYNC_AUTH_TOKEN";
+const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
+
+/// Sends changes of records to the platform, one realtime request a call (PROTOCOL section 4).
+///
+/// Cloning is cheap, and all clones share their connections: make one client for a system, and keep
+/// it. It needs a Tokio runtime with I/O and time enabled, the same one for all calls, because its
+/// connections live there.
+///
+/// - Any 2xx is a success. Redirects are not followed: they would hand the API key to another
+///   address, and turn a POST into a GET.
+/// - A call repeats nothing. If its future is dropped, the change may have taken effect or not.
+/// - The proxies of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used for https,
+///   where they see a tunnel. Plain http goes straight to its host, because a proxy would read the
+///   API key.
+/// - Each request is a [`tracing`] span `dsync_request` of the level debug, with an event at its end:
+///   operation, entity token, status, process id. Neither the API key nor the record is in it.
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("doc/example.txt")]
+/// let receipt = client.create(&product).await?;
+/// assert_eq!(receipt.process_id(), Some("p-1"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    auth_token: AuthToken,
+    realtime_url: Uri,
+    entity_tokens: EntityTokens,
+    transport: Box<dyn Transport>,
+}
+
+impl Client {
+    /// A client for DSYNC's own platform, with the defaults of [`Client::builder`].
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`], which says what to do.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::new("the API key")?;
+    /// # Ok::<(), dsync_client::BuildError>(())
+    /// ```
+    pub fn new(auth_token: impl Into<String>) -> Result<Self, BuildError> {
+        Self::builder(auth_token).build()
+    }
+
+    /// A client from the environment: the API key from `DSYNC_AUTH_TOKEN`, and, where it is set, the
+    /// address from `DSYNC_REALTIME_URL`.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`], which says what to do. A variable that is set, but empty, is an error: nothing
+    /// is sent to DSYNC's own platform by a slip.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::from_env()?;
+    /// # Ok::<(), dsync_client::BuildError>(())
+    /// ```
+    pub fn from_env() -> Result<Self, BuildError> {
+        let auth_token = variable(AUTH_TOKEN_VARIABLE)?.ok_or(BuildError::VariableMissing {
+            name: AUTH_TOKEN_VARIABLE,
+            purpose: "set it to the API key of the system",
+        })?;
+        let builder = Self::builder(auth_token);
+        match variable(REALTIME_URL_VARIABLE)? {
+            Some(url) => builder.realtime_url(url),
+            None => builder,
+        }
+        .build()
+    }
+
+    /// Starts a client with settings of its own. The key is the system's API key.
+    pub fn builder(auth_token: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(auth_token)
+    }
+
+    pub(crate) fn assemble(
+        auth_token: AuthToken,
+        realtime_url: Uri,
+        entity_tokens: EntityTokens,
+        transport: Box<dyn Transport>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                auth_token,
+                realtime_url,
+                entity_tokens,
+                transport,
+            }),
+        }
+    }
+
+    /// Sends a new record.
+    ///
+    /// Where the entity has a primary key, the request names the record by it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the record cannot be sent, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert!(receipt.process_id().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn create<T>(&self, record: &T) -> Result<Receipt, Error>
+    where
+        T: DsyncEntity + Serialize,
+    {
+        self.carry(requests::create(record, &self.inner.entity_tokens)?)
+            .await
+    }
+
+    /// Sends a record as it is now, whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the record cannot be sent, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// client.update(&product).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn update<T>(&self, record: &T) -> Result<Receipt, Error>
+    where
+        T: PrimaryKey + Serialize,
+    {
+        self.carry(requests::update(record, &self.inner.entity_tokens)?)
+            .await
+    }
+
+    /// Says that a record is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the record's id cannot be sent, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// client.delete(&product).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn delete<T: PrimaryKey>(&self, record: &T) -> Result<Receipt, Error> {
+        let id = record.primary_key().to_entity_id()?;
+        self.carry(requests::delete::<T>(id, &self.inner.entity_tokens)?)
+            .await
+    }
+
+    /// Says that the record with this id is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the id cannot be sent, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// client.delete_by_id::<Product>("sku-1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn delete_by_id<T: PrimaryKey>(&self, id: impl Display) -> Result<Receipt, Error> {
+        let id = EntityId::new(id)?;
+        self.carry(requests::delete::<T>(id, &self.inner.entity_tokens)?)
+            .await
+    }
+
+    /// Sends a new record that is JSON already, byte for byte.
+    ///
+    /// The request does not name the record by its id; use [`Client::send`] where it should.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the bytes are not one JSON object, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let token: EntityToken = "shop-product-1".parse()?;
+    /// client.create_raw(&token, r#"{"sku":"sku-1","price":1.10}"#).await?;
+    /// assert!(client.create_raw(&token, "[]").await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn create_raw(
+        &self,
+        token: &EntityToken,
+        json: impl AsRef<[u8]>,
+    ) -> Result<Receipt, Error> {
+        self.send(RealtimeRequest::create(
+            token.clone(),
+            json.as_ref().to_vec(),
+        ))
+        .await
+    }
+
+    /// Sends a change of a record that is JSON already, byte for byte.
+    ///
+    /// The request does not name the record by its id; use [`Client::send`] where it should.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the bytes are not one JSON object, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let token: EntityToken = "shop-product-1".parse()?;
+    /// client.update_raw(&token, r#"{"sku":"sku-1","price":1.10}"#).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn update_raw(
+        &self,
+        token: &EntityToken,
+        json: impl AsRef<[u8]>,
+    ) -> Result<Receipt, Error> {
+        self.send(RealtimeRequest::update(
+            token.clone(),
+            json.as_ref().to_vec(),
+        ))
+        .await
+    }
+
+    /// Says that the record with this id is gone, for an entity without a struct.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the id cannot be sent, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let token: EntityToken = "shop-product-1".parse()?;
+    /// client.delete_raw(&token, 17).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn delete_raw(
+        &self,
+        token: &EntityToken,
+        id: impl Display,
+    ) -> Result<Receipt, Error> {
+        self.send(RealtimeRequest::delete(token.clone(), EntityId::new(id)?))
+            .await
+    }
+
+    /// Sends a request that is put together already: the form with everything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the record is not one JSON object, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let request = RealtimeRequest::update("shop-product-1".parse()?, r#"{"sku":"sku-1"}"#)
+    ///     .with_id(EntityId::new("sku-1")?, "sku")?;
+    /// client.send(request).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn send(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
+        if request.operation().has_record() {
+            check_object(request.body())?;
+        }
+        self.carry(request).await
+    }
+
+    /// Carries a request whose body is known to be right, and tells `tracing` about it.
+    async fn carry(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
+        let span = tracing::debug_span!(
+            "dsync_request",
+            operation = request.operation().as_str(),
+            entity_token = request.entity_token().as_str(),
+            status = Empty,
+            process_id = Empty,
+        );
+        let outcome = self.exchange(&request).instrument(span.clone()).await;
+        span.in_scope(|| match &outcome {
+            Ok(receipt) => {
+                span.record("status", receipt.status().as_u16());
+                span.record("process_id", receipt.process_id());
+                tracing::debug!("accepted");
+            }
+            Err(error) => {
+                span.record("status", error.status().map(|status| status.as_u16()));
+                tracing::debug!(
+                    fault = error.transport_kind().map(field::debug),
+                    "not accepted"
+                );
+            }
+        });
+        outcome
+    }
+
+    async fn exchange(&self, request: &RealtimeRequest) -> Result<Receipt, Error> {
+        let Inner {
+            auth_token,
+            realtime_url,
+            transport,
+            ..
+        } = &*self.inner;
+
+        let response = transport
+            .send(request.encode(realtime_url, auth_token))
+            .await?;
+        let http_status = response.status();
+        let answer = Answer::decode(response);
+        // Whoever redirects stands before the platform, so an envelope in that answer decides nothing.
+        let status = if http_status.is_redirection() {
+            http_status
+        } else {
+            answer.status()
+        };
+        if status.is_success() {
+            Ok(Receipt::new(answer, auth_token))
+        } else {
+            Err(Error::Refused(Refused::new(status, answer, auth_token)))
+        }
+    }
+}
+
+/// Hides the key, and of the address what stands behind the path.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = &self.inner.realtime_url;
+        let address = format_args!(
+            "{}://{}{}",
+            url.scheme_str().unwrap_or_default(),
+            url.authority().map_or("", |authority| authority.as_str()),
+            url.path(),
+        );
+        f.debug_struct("Client")
+            .field("auth_token", &self.inner.auth_token)
+            .field("realtime_url", &address)
+            .field("entity_tokens", &self.inner.entity_tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A variable of the environment, or nothing where it is not set.
+fn variable(name: &'static str) -> Result<Option<String>, BuildError> {
+    match env::var(name) {
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(BuildError::VariableNotText { name }),
+    }
+}

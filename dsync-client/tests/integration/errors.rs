@@ -1,0 +1,221 @@
+//! What an error says, whose fault it is, and whether to try again.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use dsync_client::Error;
+use dsync_core::{Fault, TransportError, TransportErrorKind};
+
+use crate::support::{Product, Scripted};
+
+async fn failed(platform: Scripted) -> Error {
+    platform
+        .client()
+        .create(&Product::new("sku-1"))
+        .await
+        .unwrap_err()
+}
+
+async fn refused(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
+    failed(Scripted::default().answer(status, headers, body.to_owned())).await
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_what_the_platform_said() {
+    let error = refused(
+        400,
+        &[("x-trace", "t-1")],
+        r#"{"status":400,"message":"The record does not fit","detail":{"faults":[
+            {"treekey":"product.price","message":"must be a number, but is a text"},
+            {"treekey":"product.qty","message":"is required, but is missing"}],"omitted":0},"data":[]}"#,
+    )
+    .await;
+    assert_eq!(error.status().unwrap(), 400);
+    assert_eq!(error.message(), Some("The record does not fit"));
+    assert_eq!(
+        error.to_string(),
+        "the platform answered 400 Bad Request: The record does not fit"
+    );
+    assert_eq!(error.headers().unwrap()["x-trace"], "t-1");
+    assert_eq!(
+        error.faults(),
+        [
+            Fault::new("product.price", "must be a number, but is a text"),
+            Fault::new("product.qty", "is required, but is missing"),
+        ]
+    );
+    assert!(error.detail().unwrap().get().contains("omitted"));
+    assert_eq!(error.transport_kind(), None);
+    assert!(error.source().is_none());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_envelope_keeps_the_start_of_its_text() {
+    let error = refused(502, &[], "<h1>Bad gateway</h1>").await;
+    assert_eq!(error.status().unwrap(), 502);
+    assert_eq!(error.message(), Some("<h1>Bad gateway</h1>"));
+    assert!(error.faults().is_empty());
+    assert!(error.detail().is_none());
+
+    let error = refused(502, &[], &"x".repeat(100_000)).await;
+    assert!(error.message().unwrap().len() < 1_000);
+    assert!(error.message().unwrap().ends_with("..."));
+
+    let error = refused(502, &[], "").await;
+    assert_eq!(error.message(), None);
+    assert_eq!(error.to_string(), "the platform answered 502 Bad Gateway");
+
+    let error = refused(599, &[], "").await;
+    assert_eq!(error.to_string(), "the platform answered 599");
+}
+
+#[tokio::test]
+async fn a_long_message_is_whole_but_shown_cut() {
+    let long = "é".repeat(10_000);
+    let error = refused(400, &[], &format!(r#"{{"status":400,"message":"{long}"}}"#)).await;
+    assert_eq!(error.message(), Some(long.as_str()));
+    assert!(error.to_string().chars().count() < 600);
+    assert!(format!("{error:?}").chars().count() < 700);
+}
+
+#[tokio::test]
+async fn an_envelope_that_contradicts_http_decides() {
+    let error = refused(200, &[], r#"{"status":500,"message":"no","data":{}}"#).await;
+    assert_eq!(error.status().unwrap(), 500);
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn what_may_succeed_later() {
+    for (status, expected) in [
+        (400, false),
+        (401, false),
+        (403, false),
+        (404, false),
+        (406, false),
+        (408, true),
+        (409, false),
+        (413, false),
+        (422, false),
+        (425, true),
+        (429, true),
+        (500, true),
+        (501, false),
+        (502, true),
+        (503, true),
+        (504, true),
+        (505, false),
+        (599, true),
+        (600, false),
+        (301, false),
+        (302, false),
+        (304, false),
+        (307, false),
+    ] {
+        let error = refused(status, &[], "").await;
+        assert_eq!(error.status().unwrap(), status);
+        assert_eq!(error.is_retryable(), expected, "{status}");
+    }
+
+    for kind in [
+        TransportErrorKind::Connect,
+        TransportErrorKind::Timeout,
+        TransportErrorKind::AnswerTooLarge,
+        TransportErrorKind::Broken,
+    ] {
+        let error = failed(Scripted::default().then(Err(TransportError::new(kind, None)))).await;
+        assert!(error.is_retryable(), "{kind:?}");
+        assert_eq!(error.transport_kind(), Some(kind));
+        assert_eq!(error.status(), None);
+        assert_eq!(error.message(), None);
+        assert!(error.headers().is_none());
+        assert!(error.retry_after().is_none());
+        assert!(error.faults().is_empty());
+    }
+
+    let error = Scripted::default()
+        .client()
+        .create(&Product::new(""))
+        .await
+        .unwrap_err();
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn how_long_to_wait() {
+    for (value, expected) in [
+        ("120", Some(120)),
+        ("0", Some(0)),
+        (" 7 ", Some(7)),
+        ("+7", None),
+        ("-1", None),
+        ("1.5", None),
+        ("", None),
+        ("99999999999999999999999", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ] {
+        let error = refused(503, &[("retry-after", value)], "").await;
+        assert_eq!(
+            error.retry_after(),
+            expected.map(Duration::from_secs),
+            "{value:?}"
+        );
+    }
+    assert_eq!(refused(503, &[], "").await.retry_after(), None);
+}
+
+#[tokio::test]
+async fn a_redirect_says_so() {
+    let error = refused(
+        302,
+        &[("location", "https://elsewhere.example/login")],
+        "moved",
+    )
+    .await;
+    assert_eq!(error.status().unwrap(), 302);
+    assert_eq!(
+        error.to_string(),
+        "the platform answered 302 Found, a redirect to \"https://elsewhere.example/login\"; it is not \
+         followed, because it would hand the API key to another address: set the realtime address to \
+         the right one"
+    );
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_redirect_is_never_a_success() {
+    let error = refused(307, &[], r#"{"status":200,"message":"OK","data":{}}"#).await;
+    assert_eq!(error.status().unwrap(), 307);
+}
+
+#[tokio::test]
+async fn the_chain_of_causes_repeats_nothing() {
+    let cause = std::io::Error::other("the cable is out");
+    let error = failed(Scripted::default().then(Err(TransportError::new(
+        TransportErrorKind::Broken,
+        Some(Box::new(cause)),
+    ))))
+    .await;
+    assert_eq!(
+        chain(&error),
+        [
+            "the connection broke before the answer was complete",
+            "the cable is out"
+        ]
+    );
+}
+
+#[test]
+fn an_error_is_small() {
+    assert!(size_of::<Error>() <= 72, "{}", size_of::<Error>());
+}
+
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    texts
+}

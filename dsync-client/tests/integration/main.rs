@@ -1,0 +1,17 @@
+//! The client as its users see it: over a scripted transport, and over real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may unwrap: its panic is the report"
+)]
+
+mod building;
+mod environment;
+mod errors;
+mod loopback;
+mod secrecy;
+mod support;
+#[cfg(feature = "rustls")]
+mod tls;
+mod tracing;
+mod typed;

@@ -1,0 +1,179 @@
+//! The handle of a running hub.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dsync_core::{AuthToken, DataLayout, Faults};
+
+use crate::builder::{HubBuilder, StartError};
+use crate::platform::Platform;
+use crate::records::StoredRecord;
+use crate::server::Server;
+
+/// A running hub: the platform for one system, in memory.
+///
+/// It listens on a thread of its own, so it needs no particular async runtime and also answers while
+/// its caller blocks. Dropping it stops it; [`Hub::shutdown`] first answers what has begun.
+///
+/// # Examples
+///
+/// ```
+/// use dsync_hub::Hub;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), dsync_hub::StartError> {
+/// let hub = Hub::start().await?;
+/// assert!(hub.realtime_url().starts_with("http://127.0.0.1:"));
+/// assert_eq!(hub.auth_token().expose().len(), 32);
+/// assert_eq!(hub.requests(), 0);
+/// hub.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Hub {
+    platform: Arc<Platform>,
+    server: Server,
+    local_addr: SocketAddr,
+    realtime_url: String,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        platform: Arc<Platform>,
+        server: Server,
+        local_addr: SocketAddr,
+        realtime_url: String,
+    ) -> Self {
+        Self {
+            platform,
+            server,
+            local_addr,
+            realtime_url,
+        }
+    }
+
+    /// Starts a hub on 127.0.0.1 and a free port, with a generated API key and no data layout.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], if the operating system gives no port or no thread.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no source of random numbers.
+    pub async fn start() -> Result<Self, StartError> {
+        Self::builder().start().await
+    }
+
+    /// Sets up a hub: its key, its layouts, its address, its limits.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::new()
+    }
+
+    /// Checks a data layout and registers its entities; from now on their tokens are known.
+    ///
+    /// An entity that is registered already gets the new layout if its token stays. Its records are
+    /// kept as they are, and are not held against the new layout.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the layout, each with its treekey; a token that is another entity's; a token
+    /// that differs from the one the entity is registered with. Then nothing is registered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dsync_core::{DataLayout, Endpoint, Field, FieldType};
+    /// use dsync_hub::Hub;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let product = |token: &'static str| -> Result<DataLayout, Box<dyn std::error::Error>> {
+    ///     let endpoint = Endpoint::new("product", "/entity/product", token.parse()?)
+    ///         .with_field(Field::new("sku", FieldType::Text).with_primary_key(true));
+    ///     Ok(DataLayout::builder().endpoint(endpoint).build()?)
+    /// };
+    ///
+    /// let hub = Hub::start().await?;
+    /// hub.register(product("shop-product-1")?)?;
+    /// let faults = hub.register(product("shop-product-2")?).unwrap_err();
+    /// assert!(faults.to_string().contains("a token stays"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn register(&self, data_layout: DataLayout) -> Result<(), Faults> {
+        self.platform.entities().register(&data_layout)
+    }
+
+    /// The address that realtime requests go to: `http://127.0.0.1:PORT/api/realtime`.
+    #[must_use]
+    pub fn realtime_url(&self) -> &str {
+        &self.realtime_url
+    }
+
+    /// The API key that requests need.
+    #[must_use]
+    pub fn auth_token(&self) -> &AuthToken {
+        self.platform.auth_token()
+    }
+
+    /// Where the hub listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The JSON of one record, byte for byte as it came, by the name of its entity and its id.
+    #[must_use]
+    pub fn record(&self, entity_name: &str, entity_id: &str) -> Option<Bytes> {
+        self.platform.entities().record(entity_name, entity_id)
+    }
+
+    /// The records of an entity, by their first creation. Empty for an entity that is not known.
+    #[must_use]
+    pub fn records(&self, entity_name: &str) -> Vec<StoredRecord> {
+        self.platform.entities().records(entity_name)
+    }
+
+    /// Everything the hub holds, as JSON: entities as they were registered, records by their first
+    /// creation, each record byte for byte as it came. The same contents give the same text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use dsync_hub::Hub;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), dsync_hub::StartError> {
+    /// let hub = Hub::start().await?;
+    /// assert_eq!(hub.dump(), r#"{"entities":[]}"#);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn dump(&self) -> String {
+        self.platform.entities().dump()
+    }
+
+    /// How many requests were answered, refusals included.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.platform.answered()
+    }
+
+    /// Stops: takes no new request, answers those that have begun, for at most five seconds, and
+    /// frees the port. The records can still be read. Does nothing if the hub has stopped.
+    pub async fn shutdown(&self) {
+        self.server.shutdown().await;
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("realtime_url", &self.realtime_url)
+            .field("requests", &self.requests())
+            .finish_non_exhaustive()
+    }
+}

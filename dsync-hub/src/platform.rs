@@ -1,0 +1,256 @@
+//! The hub without a network: a request in, an answer out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use dsync_core::wire::{
+    Operation, RealtimeRequest, Refusal, authenticate, decode_operation, headers,
+};
+use dsync_core::{AuthToken, Envelope};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, Request, StatusCode, request};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::answered::{About, Answered};
+use crate::entities::Entities;
+use crate::random::hex_128;
+
+#[derive(Debug)]
+pub(crate) struct Platform {
+    auth_token: AuthToken,
+    max_body: usize,
+    entities: Mutex<Entities>,
+    answered: AtomicU64,
+}
+
+/// The addresses that exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Address {
+    Realtime,
+    Records,
+}
+
+/// A request whose head was found good: only this lets its body be read.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    address: Address,
+    operation: Option<&'static str>,
+}
+
+impl Admitted {
+    /// Whether the body means something.
+    pub(crate) fn wants_body(&self) -> bool {
+        self.address == Address::Realtime
+    }
+
+    /// What is known before the body.
+    pub(crate) fn about(&self) -> About {
+        About {
+            operation: self.operation,
+            ..About::default()
+        }
+    }
+}
+
+impl Platform {
+    pub(crate) fn new(auth_token: AuthToken, max_body: usize) -> Self {
+        Self {
+            auth_token,
+            max_body,
+            entities: Mutex::default(),
+            answered: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn auth_token(&self) -> &AuthToken {
+        &self.auth_token
+    }
+
+    pub(crate) fn max_body(&self) -> usize {
+        self.max_body
+    }
+
+    pub(crate) fn entities(&self) -> MutexGuard<'_, Entities> {
+        // A change is one call on a map, made after all checks: a panic before it left nothing half
+        // done.
+        self.entities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many requests were answered.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Everything that can be said about a request before its body is there: the address, the API
+    /// key, the method and the stated size.
+    #[expect(
+        clippy::result_large_err,
+        reason = "an answer is moved once a request, which a box would not make cheaper"
+    )]
+    pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Answered> {
+        let address = Address::of(head.uri.path()).ok_or_else(|| no_such_address(head))?;
+        let operation = match address {
+            Address::Realtime => Operation::from_method(&head.method).map(Operation::as_str),
+            Address::Records => Some("read records"),
+        };
+        let admitted = Admitted { address, operation };
+        let refused = |refusal: Refusal| Answered::refused(&refusal, admitted.about());
+
+        authenticate(&head.headers, &self.auth_token).map_err(refused)?;
+        match address {
+            Address::Realtime => {
+                decode_operation(&head.method)
+                    .map_err(|refusal| refused(refusal).with_allow("POST, PUT, DELETE"))?;
+                if stated_length(&head.headers).is_some_and(|length| length > self.limit()) {
+                    return Err(refused(self.too_large()));
+                }
+            }
+            Address::Records if head.method == Method::GET => {}
+            Address::Records => {
+                let message = format!("the method {} does nothing here: GET reads", head.method);
+                return Err(
+                    Answered::plain(StatusCode::METHOD_NOT_ALLOWED, message).with_allow("GET")
+                );
+            }
+        }
+        Ok(admitted)
+    }
+
+    /// Answers a request that was admitted.
+    pub(crate) fn finish(&self, admitted: &Admitted, request: &Request<Bytes>) -> Answered {
+        let mut about = admitted.about();
+        match admitted.address {
+            Address::Records => self.read_records(about),
+            Address::Realtime => match self.realtime(request, &mut about) {
+                Ok(unknown_keys) => accepted(unknown_keys, about),
+                Err(refusal) => Answered::refused(&refusal, about),
+            },
+        }
+    }
+
+    /// [`admit`](Self::admit) and [`finish`](Self::finish) in one.
+    #[cfg(test)]
+    pub(crate) fn handle(&self, request: Request<Bytes>) -> http::Response<Bytes> {
+        let (head, body) = request.into_parts();
+        let answered = match self.admit(&head) {
+            Ok(admitted) => self.finish(&admitted, &Request::from_parts(head, body)),
+            Err(refused) => refused,
+        };
+        self.count();
+        answered.response
+    }
+
+    pub(crate) fn count(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn realtime(
+        &self,
+        request: &Request<Bytes>,
+        about: &mut About,
+    ) -> Result<Vec<String>, Refusal> {
+        if request.body().len() > self.max_body {
+            return Err(self.too_large());
+        }
+        let request = RealtimeRequest::decode(request)?;
+        let mut entities = self.entities();
+        let entity = entities.by_token(request.entity_token())?;
+        about.entity = Some(entity.name().to_owned());
+
+        let process_id = hex_128();
+        let unknown_keys = entity.change(&request, &process_id)?;
+        about.process_id = Some(process_id);
+        Ok(unknown_keys)
+    }
+
+    fn read_records(&self, about: About) -> Answered {
+        let records = RawValue::from_string(self.entities().dump())
+            .expect("the dump is JSON around records that were parsed as JSON");
+        Answered::new(&Envelope::ok(records), about)
+    }
+
+    pub(crate) fn too_large(&self) -> Refusal {
+        Refusal::BodyTooLarge {
+            limit: self.max_body,
+        }
+    }
+
+    fn limit(&self) -> u64 {
+        u64::try_from(self.max_body).unwrap_or(u64::MAX)
+    }
+}
+
+impl Address {
+    /// Empty segments do not count: DSYNC's own software asks for `//datalayout`.
+    fn of(path: &str) -> Option<Self> {
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        match (segments.next()?, segments.next()?, segments.next()) {
+            ("api", "realtime", None) => Some(Self::Realtime),
+            ("hub", "records", None) => Some(Self::Records),
+            _ => None,
+        }
+    }
+}
+
+fn no_such_address(head: &request::Parts) -> Answered {
+    // As much as shows a mistyped address.
+    const SHOWN: usize = 100;
+
+    let path: String = head.uri.path().chars().take(SHOWN).collect();
+    Answered::plain(
+        StatusCode::NOT_FOUND,
+        format!(
+            "there is nothing at {path:?}: the addresses are /api/realtime (POST, PUT, DELETE) and /hub/records (GET)"
+        ),
+    )
+}
+
+fn stated_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn accepted(unknown_keys: Vec<String>, about: About) -> Answered {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        process_id: Option<&'a str>,
+    }
+    #[derive(Serialize)]
+    struct Detail {
+        unknown_keys: Vec<String>,
+    }
+
+    let mut envelope = Envelope::ok(Data {
+        process_id: about.process_id.as_deref(),
+    });
+    if !unknown_keys.is_empty() {
+        envelope = envelope
+            .with_detail(&Detail { unknown_keys })
+            .expect("a list of texts is always written as JSON");
+    }
+    // The envelope borrows what the log gets.
+    let mut answered = Answered::new(&envelope, About::default());
+    answered.about = about;
+    answered
+}
+
+/// Keeps a panic from taking the connection, and with it the sender's patience, down.
+pub(crate) fn guarded(handle: impl FnOnce() -> Answered) -> Answered {
+    catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| {
+        Answered::plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the hub failed at this request, which is a fault of the hub: its log has more",
+        )
+    })
+}
+
+/// Marks every API key that came, before anything could show the headers.
+pub(crate) fn hide_keys(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if *name == headers::AUTH_TOKEN {
+            value.set_sensitive(true);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the crates rest on.
+
+use std::process::Command;
+
+fn tree(arguments: &[&str]) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// No sibling, no runtime, no HTTP library; the `http` types are fine.
+#[test]
+fn the_core_has_no_io() {
+    let tree = tree(&["-p", "dsync-core"]);
+    assert!(tree.contains(&"http".to_owned()));
+    for package in &tree {
+        let sibling = package.starts_with("dsync-") && package != "dsync-core";
+        let io = [
+            "tokio",
+            "async-std",
+            "smol",
+            "mio",
+            "hyper",
+            "hyper-util",
+            "reqwest",
+            "ureq",
+            "axum",
+            "futures-executor",
+        ]
+        .contains(&package.as_str());
+        assert!(!sibling && !io, "dsync-core rests on {package}");
+    }
+}
+
+#[test]
+fn without_the_client_no_http_library_is_built() {
+    let tree = tree(&[
+        "-p",
+        "dsync-sdk",
+        "--no-default-features",
+        "--features",
+        "derive",
+    ]);
+    assert!(tree.contains(&"dsync-derive".to_owned()));
+    for library in ["reqwest", "hyper", "tokio", "rustls", "dsync-client"] {
+        assert!(!tree.contains(&library.to_owned()), "{library} is built");
+    }
+}

@@ -1,0 +1,377 @@
+//! The layout is what serde writes.
+
+use std::collections::BTreeSet;
+
+use dsync::prelude::*;
+use dsync::{FieldLayout, FieldType};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The paths that stand in a layout, in dots.
+fn paths_of_layout(fields: &[FieldLayout], prefix: &str, into: &mut BTreeSet<String>) {
+    for field in fields {
+        let path = format!("{prefix}{}", field.name());
+        paths_of_layout(field.fields(), &format!("{path}."), into);
+        into.insert(path);
+    }
+}
+
+/// The paths that stand in a record, in dots; a list adds nothing.
+fn paths_of_record(value: &Value, prefix: &str, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let path = format!("{prefix}{key}");
+                paths_of_record(value, &format!("{path}."), into);
+                into.insert(path);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                paths_of_record(item, prefix, into);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[track_caller]
+fn assert_same_keys<T: DsyncObject + Serialize>(full: &T) {
+    let (mut layout, mut record) = (BTreeSet::new(), BTreeSet::new());
+    paths_of_layout(T::FIELDS, "", &mut layout);
+    paths_of_record(&serde_json::to_value(full).unwrap(), "", &mut record);
+    assert_eq!(layout, record);
+}
+
+macro_rules! renamed_by {
+    ($($rule:literal)+) => {
+        $({
+            #[derive(Default, Serialize, DsyncObject)]
+            #[serde(rename_all = $rule)]
+            struct Renamed {
+                plain: u8,
+                two_words: u8,
+                with_1_digit: u8,
+                ends_with_digit2: u8,
+                _leading_score: u8,
+                r#type: u8,
+                größe_über: u8,
+                #[serde(rename = "Own-Name")]
+                own_name: u8,
+            }
+            assert_same_keys(&Renamed::default());
+        })+
+    };
+}
+
+#[test]
+fn every_naming_rule_gives_serdes_names() {
+    renamed_by! {
+        "lowercase" "UPPERCASE" "PascalCase" "camelCase" "snake_case" "SCREAMING_SNAKE_CASE"
+        "kebab-case" "SCREAMING-KEBAB-CASE"
+    }
+}
+
+#[derive(Default, Serialize, DsyncObject)]
+#[serde(rename = "Other", deny_unknown_fields)]
+struct Attributes {
+    #[serde(rename(serialize = "same", deserialize = "same"))]
+    both: u8,
+    #[serde(alias = "other", bound = "")]
+    harmless: u8,
+    #[serde(skip)]
+    #[expect(dead_code, reason = "it is skipped")]
+    skipped: u8,
+    #[serde(skip_serializing)]
+    #[expect(dead_code, reason = "it is skipped")]
+    not_written: u8,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    may_be_left_out: Vec<Nested>,
+    #[serde(default)]
+    may_be_missing: u8,
+    optional: Option<u8>,
+    #[dsync(optional)]
+    said_optional: u8,
+    #[dsync(required)]
+    said_required: Option<u8>,
+}
+
+#[derive(Default, Serialize, DsyncObject)]
+#[serde(rename_all = "camelCase")]
+struct Nested {
+    some_text: String,
+}
+
+#[test]
+fn attributes_of_fields_are_honoured() {
+    assert_same_keys(&Attributes {
+        may_be_left_out: vec![Nested::default()],
+        ..Attributes::default()
+    });
+    let required: Vec<_> = Attributes::FIELDS
+        .iter()
+        .filter(|field| field.is_required())
+        .map(FieldLayout::name)
+        .collect();
+    assert_eq!(required, ["same", "harmless", "said_required"]);
+}
+
+/// With a default for the whole struct, a reader does without any field.
+#[test]
+fn a_containers_default_makes_every_field_optional() {
+    #[derive(Default, Serialize, serde::Deserialize, DsyncObject)]
+    #[serde(default)]
+    struct Settings {
+        a: u8,
+        b: String,
+    }
+    assert_same_keys(&Settings::default());
+    assert!(Settings::FIELDS.iter().all(|field| !field.is_required()));
+}
+
+/// The name that is not serde's needs a word of its own.
+#[test]
+fn a_name_of_our_own_goes_before_serdes() {
+    #[derive(DsyncObject, Serialize, serde::Deserialize)]
+    struct Odd {
+        #[serde(rename(serialize = "out", deserialize = "in"))]
+        #[dsync(name = "out")]
+        value: u8,
+    }
+    assert_same_keys(&Odd { value: 1 });
+}
+
+macro_rules! shapes {
+    ($($type:ty => $field_type:ident, $multiple:literal, $optional:literal;)+) => {
+        $({
+            let shape = <$type as FieldValue>::SHAPE;
+            assert_eq!(
+                (shape.field_type(), shape.is_multiple(), shape.is_optional()),
+                (FieldType::$field_type, $multiple, $optional),
+                stringify!($type)
+            );
+        })+
+    };
+}
+
+#[test]
+fn types_of_the_standard_library() {
+    use std::borrow::Cow;
+    use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+    use std::net::IpAddr;
+    use std::num::NonZero;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    shapes! {
+        String => Text, false, false;
+        &str => Text, false, false;
+        Cow<'_, str> => Text, false, false;
+        char => Text, false, false;
+        PathBuf => Text, false, false;
+        IpAddr => Text, false, false;
+        bool => Boolean, false, false;
+        u8 => Number, false, false;
+        i128 => Number, false, false;
+        f32 => Number, false, false;
+        NonZero<u64> => Number, false, false;
+        Option<u8> => Number, false, true;
+        Box<Option<Arc<str>>> => Text, false, true;
+        Vec<u8> => Number, true, false;
+        VecDeque<bool> => Boolean, true, false;
+        Option<BTreeSet<String>> => Text, true, true;
+        HashSet<char> => Text, true, false;
+        [f64; 3] => Number, true, false;
+        &[u16] => Number, true, false;
+        Vec<Nested> => Object, true, false;
+        HashMap<String, u8> => Custom, false, false;
+        Vec<BTreeMap<String, u8>> => Custom, true, false;
+        Value => Custom, false, true;
+    }
+}
+
+/// The type word changes the type and nothing else, through aliases and on types that have none.
+#[test]
+fn the_type_word_keeps_what_the_rust_type_says() {
+    type Addresses = Vec<String>;
+    #[derive(Serialize)]
+    struct Foreign;
+
+    #[derive(DsyncObject)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Declared<'a> {
+        #[dsync(type = "email")]
+        one: &'a str,
+        #[dsync(type = "email")]
+        many: Option<Vec<String>>,
+        #[dsync(type = "email")]
+        alias: Addresses,
+        #[dsync(type = "text")]
+        foreign: Foreign,
+        #[dsync(type = "text")]
+        perhaps_foreign: Option<Box<Foreign>>,
+        #[dsync(type = "text")]
+        foreigners: Vec<Foreign>,
+        #[dsync(type = "custom")]
+        object: Nested,
+    }
+
+    let found: Vec<_> = Declared::FIELDS
+        .iter()
+        .map(|field| {
+            (
+                field.name(),
+                field.field_type().as_str(),
+                field.is_multiple(),
+                field.is_required(),
+                field.fields().len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("one", "email", false, true, 0),
+            ("many", "email", true, false, 0),
+            ("alias", "email", true, true, 0),
+            ("foreign", "text", false, true, 0),
+            ("perhaps_foreign", "text", false, false, 0),
+            ("foreigners", "text", true, true, 0),
+            ("object", "custom", false, true, 0),
+        ]
+    );
+}
+
+#[test]
+fn generics_take_what_they_are_used_with() {
+    #[derive(DsyncObject)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Page<T, const N: usize> {
+        first: Option<T>,
+        items: Vec<T>,
+        corners: [u8; N],
+    }
+
+    let fields = <Page<Nested, 4> as DsyncObject>::FIELDS;
+    assert_eq!(fields[0].fields()[0].name(), "someText");
+    assert!(!fields[0].is_required());
+    assert!(fields[1].is_multiple() && fields[2].is_multiple());
+    let numbers = <Page<u8, 4> as DsyncObject>::FIELDS;
+    assert_eq!(numbers[1].field_type(), FieldType::Number);
+}
+
+#[test]
+fn doc_comments_become_descriptions() {
+    #[derive(DsyncEntity)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Documented {
+        none: u8,
+        /// One line.
+        one: u8,
+        ///   Two lines
+        /// of one paragraph.
+        ///
+        ///
+        /// Another.
+        two: u8,
+        /**
+         * Framed
+         * by stars.
+         */
+        framed: u8,
+        /** In one. */
+        inline: u8,
+        #[doc = " "]
+        empty: u8,
+        #[doc = "First\nsecond"]
+        raw: u8,
+        /// Not this.
+        #[dsync(description = "But this.")]
+        own: u8,
+        /// Nor this.
+        #[dsync(description = "")]
+        nothing: u8,
+    }
+
+    let json = serde_json::to_value(Documented::layout()).unwrap();
+    let found: Vec<_> = json["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| field["description"].as_str())
+        .collect();
+    assert_eq!(
+        found,
+        [
+            None,
+            Some("One line."),
+            Some("Two lines of one paragraph.\n\nAnother."),
+            Some("Framed by stars."),
+            Some("In one."),
+            None,
+            Some("First second"),
+            Some("But this."),
+            None,
+        ]
+    );
+}
+
+#[test]
+fn names_and_tokens_have_defaults() {
+    #[derive(DsyncEntity)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct OrderLine {
+        id: u8,
+    }
+    #[derive(DsyncEntity)]
+    #[dsync(
+        name = "line",
+        endpoint_url = "https://shop.example.org/line",
+        entity_token = "t"
+    )]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Named {
+        id: u8,
+    }
+
+    let layout = OrderLine::layout();
+    assert_eq!(layout.name(), "order_line");
+    assert_eq!(layout.endpoint_url(), "/entity/order_line");
+    // printf 'dsync-tests\0order_line' | sha256sum | cut -c1-32
+    assert_eq!(
+        layout.entity_token(),
+        "rust-sdk-order-line-66345d496bce968bde731f07d305bf65"
+    );
+    let layout = Named::LAYOUT;
+    assert_eq!(
+        (layout.name(), layout.endpoint_url(), layout.entity_token()),
+        ("line", "https://shop.example.org/line", "t")
+    );
+}
+
+/// The way out that the error about recursion names, for a type alone and for a circle.
+#[test]
+fn a_type_word_closes_a_circle() {
+    #[derive(DsyncObject)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Category {
+        #[dsync(type = "custom")]
+        children: Vec<Category>,
+        shop: Shop,
+    }
+    #[derive(DsyncObject)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Shop {
+        #[dsync(type = "custom")]
+        best: Option<Box<Category>>,
+        #[dsync(skip)]
+        all: Vec<Category>,
+    }
+
+    let [children, shop] = Category::FIELDS else {
+        panic!("two fields");
+    };
+    assert!(children.is_multiple() && children.field_type() == FieldType::Custom);
+    assert_eq!(shop.fields().len(), 1);
+    assert!(!shop.fields()[0].is_required());
+}

@@ -1,0 +1,21 @@
+//! Tests of the whole workspace: what no crate can show alone.
+//!
+//! Weakest kind first: layouts, then the wire, then programs that talk to each other.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's panic is its report, in helpers too"
+)]
+
+mod support;
+
+mod compile_errors;
+mod dependencies;
+mod layout_of_serde;
+mod layout_of_the_sdks;
+mod layout_rules;
+mod nesting;
+mod python_client;
+mod refusals;
+mod secrets;
+mod wire;

@@ -1,0 +1,12 @@
+use dsync::prelude::*;
+
+#[derive(DsyncEntity)]
+#[dsync(entity_tokn = "t-1", wibble)]
+struct Product {
+    #[dsync(primery_key)]
+    sku: String,
+    #[dsync(wobble = 1)]
+    price: f64,
+}
+
+fn main() {}

@@ -53,6 +53,28 @@ enum Kind {
 ///
 /// On a field: see [`DsyncObject`](macro@DsyncObject), and `primary_key`, which marks the field
 /// that identifies a record: a text, an integer or a boolean.
+///
+/// # Examples
+///
+/// ```
+/// use dsync::prelude::*;
+///
+/// #[derive(DsyncEntity)]
+/// #[dsync(
+///     name = "article",
+///     endpoint_url = "/entity/article",
+///     entity_token = "shop-1-article-2f0a6c"
+/// )]
+/// struct Product {
+///     /// A product SKU
+///     #[dsync(primary_key)]
+///     sku: String,
+/// }
+///
+/// assert_eq!(Product::layout().name(), "article");
+/// assert_eq!(Product::layout().primary_key().unwrap().description(), Some("A product SKU"));
+/// assert_eq!(treekey!(Product.sku), "article.sku");
+/// ```
 #[proc_macro_derive(DsyncEntity, attributes(dsync))]
 pub fn derive_dsync_entity(input: TokenStream) -> TokenStream {
     derive(input, Kind::Entity)
@@ -76,6 +98,41 @@ pub fn derive_dsync_entity(input: TokenStream) -> TokenStream {
 /// | `references = Entity::field` | a field of another entity, whose treekey becomes the foreign key | none |
 /// | `foreign_key = ".."` | the foreign key as a text | none |
 /// | `skip` | leave it out of the layout | listed |
+///
+/// A `type` may stand on any Rust type: it says what serde writes for it. Whether the field is a
+/// list and whether it is optional still come from the Rust type.
+///
+/// # Examples
+///
+/// ```
+/// use dsync::prelude::*;
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, DsyncEntity)]
+/// struct Category {
+///     #[dsync(primary_key)]
+///     id: u32,
+/// }
+///
+/// #[derive(Serialize, DsyncObject)]
+/// #[serde(rename_all = "camelCase")]
+/// struct Offer {
+///     #[dsync(type = "url")]
+///     web_page: Option<String>,
+///     #[dsync(type = "date", date_format = "YYYY-MM-DD", description = "The last day")]
+///     valid_until: String,
+///     #[dsync(references = Category::id)]
+///     category: u32,
+///     #[dsync(optional)]
+///     discounts: Vec<f32>,
+///     #[dsync(skip)]
+///     internal: u64,
+/// }
+///
+/// let names: Vec<_> = Offer::FIELDS.iter().map(|field| field.name()).collect();
+/// assert_eq!(names, ["webPage", "validUntil", "category", "discounts"]);
+/// assert!(!Offer::FIELDS[3].is_required() && Offer::FIELDS[3].is_multiple());
+/// ```
 #[proc_macro_derive(DsyncObject, attributes(dsync))]
 pub fn derive_dsync_object(input: TokenStream) -> TokenStream {
     derive(input, Kind::Object)

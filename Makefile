@@ -40,6 +40,10 @@ features: ## the builds without default features
 examples: ## the examples as whole programs
 	bash .ci/examples.sh
 
+.PHONY: readme
+readme: ## the README's program in a project of its own
+	bash .ci/readme.sh
+
 $(PYTHON):
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip --quiet --disable-pip-version-check install dsync-sdk==0.1.2 requests
@@ -63,4 +67,4 @@ bless: ## write the expected compile errors and golden files anew
 	$(PYTHON) tests/python/layout.py > tests/golden/python_sdk_layout.json
 
 .PHONY: ci
-ci: test fmt clippy doc features examples test-python deny ## all of it
+ci: test fmt clippy doc features examples readme test-python deny ## all of it

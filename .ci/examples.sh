@@ -38,7 +38,7 @@ cat >"$scratch/metadata.json" <<'JSON'
  "description": "\"quoted\" \\ and\nbroken", "authors": ["Jürgen <j@example.org>", "nobody"],
  "dependencies": [{"name": "a", "req": "^1", "kind": null, "optional": false, "target": null}]}]}
 JSON
-expect 0 "1 packages travelled" -- "$scratch/metadata.json"
+expect 0 "1 package travelled" -- "$scratch/metadata.json"
 echo '{"packages": []}' >"$scratch/empty.json"
 expect 0 "0 packages travelled" -- "$scratch/empty.json"
 
@@ -47,7 +47,16 @@ expect 2 "there is no Cargo.toml in this folder" -- "$scratch"
 expect 2 "unexpected argument '--frobnicate'" -- --frobnicate
 expect 0 "Exits with 0 if both are equal" -- --help
 echo 'no json' >"$scratch/broken.json"
-expect 1 "this is not what \`cargo metadata --format-version 1\` prints" -- "$scratch/broken.json"
+expect 1 "broken.json is not what \`cargo metadata --format-version 1\` prints" -- "$scratch/broken.json"
+# Another project, with and without a lock file.
+mkdir -p "$scratch/other/src"
+printf '[package]\nname = "other"\nedition = "2024"\n[workspace]\n' >"$scratch/other/Cargo.toml"
+echo 'fn main() {}' >"$scratch/other/src/main.rs"
+expect 1 "run \`cargo generate-lockfile\` there first" -- "$scratch/other"
+cargo generate-lockfile --quiet --offline --manifest-path "$scratch/other/Cargo.toml"
+expect 0 "1 package travelled" -- "$scratch/other"
+# Whoever reads one line only.
+cargo run --quiet --example catalogue | head -n 1 >"$scratch/out"
 # A record that cannot be sent: its id has a line break.
 echo '{"packages": [{"id": "a\r\nb", "name": "n", "version": "1"}]}' >"$scratch/id.json"
 expect 1 "control character" -- "$scratch/id.json"

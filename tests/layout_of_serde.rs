@@ -187,6 +187,8 @@ fn types_of_the_standard_library() {
         HashMap<String, u8> => Custom, false, false;
         Vec<BTreeMap<String, u8>> => Custom, true, false;
         Value => Custom, false, true;
+        Vec<Value> => Custom, true, false;
+        serde_json::Map<String, Value> => Custom, false, false;
     }
 }
 
@@ -375,4 +377,314 @@ fn a_type_word_closes_a_circle() {
     assert!(children.is_multiple() && children.field_type() == FieldType::Custom);
     assert_eq!(shop.fields().len(), 1);
     assert!(!shop.fields()[0].is_required());
+}
+
+#[derive(Default, Serialize, DsyncObject)]
+#[serde(tag = "kind")]
+struct Flattened {
+    own: u8,
+    #[serde(flatten)]
+    nested: Nested,
+    #[serde(flatten)]
+    perhaps: Option<Other>,
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<String, Value>,
+    last: u8,
+}
+
+#[derive(Default, Serialize, DsyncObject)]
+struct Other {
+    required_there: u8,
+    #[serde(flatten)]
+    deeper: Deeper,
+}
+
+#[derive(Default, Serialize, DsyncObject)]
+struct Deeper {
+    deep: Nested,
+}
+
+/// A flattened part's fields stand at the level of the struct, in their order; a tag is a field.
+#[test]
+fn flattened_parts_and_tags_are_fields_of_the_struct() {
+    assert_same_keys(&Flattened {
+        perhaps: Some(Other::default()),
+        ..Flattened::default()
+    });
+    let found: Vec<_> = Flattened::FIELDS
+        .iter()
+        .map(|field| (field.name(), field.is_required()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("kind", true),
+            ("own", true),
+            ("someText", true),
+            ("required_there", false),
+            ("deep", false),
+            ("last", true),
+        ]
+    );
+}
+
+#[test]
+fn a_flattened_parts_primary_key_counts_where_the_word_stands() {
+    #[derive(Serialize, DsyncObject)]
+    struct Base {
+        #[dsync(primary_key)]
+        #[serde(rename = "Id")]
+        id: u32,
+    }
+    #[derive(Serialize, DsyncEntity)]
+    struct WithKey {
+        #[serde(flatten)]
+        #[dsync(primary_key)]
+        base: Base,
+    }
+    #[derive(Serialize, DsyncEntity)]
+    struct WithoutKey {
+        #[serde(flatten)]
+        base: Base,
+    }
+
+    assert_eq!(WithKey::layout().primary_key().unwrap().name(), "Id");
+    assert!(WithoutKey::layout().primary_key().is_none());
+    let id = WithKey {
+        base: Base { id: 7 },
+    }
+    .entity_id()
+    .unwrap();
+    assert_eq!(id.unwrap().as_str(), "7");
+    let none = WithoutKey {
+        base: Base { id: 7 },
+    }
+    .entity_id()
+    .unwrap();
+    assert!(none.is_none());
+    assert_eq!(treekey!(WithKey.id), "with_key.Id");
+}
+
+#[test]
+fn what_is_only_written_or_only_read_is_read_only_or_left_out() {
+    #[derive(Serialize, serde::Deserialize, DsyncObject)]
+    struct Ways {
+        /// Set by the shop.
+        #[serde(skip_deserializing)]
+        written: u8,
+        #[dsync(read_only)]
+        said: u8,
+        #[serde(skip_serializing)]
+        #[expect(dead_code, reason = "it is only read")]
+        read: u8,
+        #[serde(skip_serializing, default)]
+        #[dsync(read_only)]
+        #[expect(dead_code, reason = "it is only read")]
+        listed: u8,
+        plain: u8,
+    }
+
+    let found: Vec<_> = Ways::FIELDS
+        .iter()
+        .map(|field| {
+            (
+                field.name(),
+                field.is_read_only(),
+                field.is_required(),
+                field.description(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("written", true, false, Some("Read only. Set by the shop.")),
+            ("said", true, false, Some("Read only.")),
+            ("listed", true, false, Some("Read only.")),
+            ("plain", false, true, None),
+        ]
+    );
+}
+
+/// Code that writes a text of a list makes it one text, unless the user says otherwise.
+#[test]
+fn what_other_code_writes_is_what_the_user_says() {
+    mod joined {
+        pub(super) fn serialize<S: serde::Serializer>(
+            list: &[u8],
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(&list.len())
+        }
+    }
+
+    #[derive(Serialize, DsyncObject)]
+    struct Written {
+        #[serde(with = "joined")]
+        #[dsync(type = "text")]
+        list: Vec<u8>,
+        #[serde(serialize_with = "joined::serialize")]
+        #[dsync(type = "number", multiple)]
+        many: Vec<u8>,
+        #[serde(rename = "ignored", with = "joined")]
+        #[dsync(ignore_serde(rename, with))]
+        plain: Vec<u8>,
+    }
+
+    let found: Vec<_> = Written::FIELDS
+        .iter()
+        .map(|field| {
+            (
+                field.name(),
+                field.field_type().as_str(),
+                field.is_multiple(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("list", "text", false),
+            ("many", "number", true),
+            ("plain", "number", true),
+        ]
+    );
+}
+
+macro_rules! variants_renamed_by {
+    ($($rule:literal)+) => {
+        $({
+            #[derive(Serialize, FieldValue)]
+            #[serde(rename_all = $rule)]
+            enum Renamed {
+                Plain,
+                TwoWords,
+                HTTPStatus,
+                With1Digit,
+                Größe,
+                #[serde(rename = "Own-Name")]
+                OwnName,
+            }
+            for variant in [
+                Renamed::Plain,
+                Renamed::TwoWords,
+                Renamed::HTTPStatus,
+                Renamed::With1Digit,
+                Renamed::Größe,
+                Renamed::OwnName,
+            ] {
+                let written = serde_json::to_value(&variant).unwrap();
+                assert_eq!(variant.to_entity_id().unwrap().as_str(), written.as_str().unwrap());
+            }
+            assert_eq!(<Renamed as FieldValue>::SHAPE.field_type(), FieldType::Text);
+        })+
+    };
+}
+
+#[test]
+fn every_naming_rule_gives_serdes_names_of_variants() {
+    use dsync::ToEntityId as _;
+
+    variants_renamed_by! {
+        "lowercase" "UPPERCASE" "PascalCase" "camelCase" "snake_case" "SCREAMING_SNAKE_CASE"
+        "kebab-case" "SCREAMING-KEBAB-CASE"
+    }
+}
+
+#[test]
+fn a_newtype_is_what_it_holds() {
+    #[derive(Serialize, FieldValue)]
+    struct Sku(String);
+    #[derive(Serialize, FieldValue)]
+    struct Tags(Vec<Sku>);
+    #[derive(Serialize, FieldValue)]
+    #[serde(transparent)]
+    struct Id<T> {
+        number: u64,
+        of: std::marker::PhantomData<T>,
+    }
+    #[derive(Serialize, FieldValue)]
+    struct Generic<T>(Option<T>);
+    #[derive(FieldValue)]
+    #[dsync(type = "number")]
+    #[expect(dead_code, reason = "only its type is looked at")]
+    enum Money {
+        Cents(u64),
+        Euros { amount: f64 },
+    }
+
+    #[derive(DsyncEntity)]
+    struct Product {
+        #[dsync(primary_key)]
+        id: Id<Product>,
+        #[expect(dead_code, reason = "only its type is looked at")]
+        skus: Vec<Sku>,
+        #[expect(dead_code, reason = "only its type is looked at")]
+        tags: Option<Tags>,
+        #[expect(dead_code, reason = "only its type is looked at")]
+        generic: Generic<Nested>,
+        #[expect(dead_code, reason = "only its type is looked at")]
+        prices: Vec<Money>,
+    }
+
+    let found: Vec<_> = Product::FIELDS
+        .iter()
+        .map(|field| {
+            (
+                field.name(),
+                field.field_type().as_str(),
+                field.is_multiple(),
+                field.is_required(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("id", "number", false, true),
+            ("skus", "text", true, true),
+            ("tags", "text", true, false),
+            ("generic", "object", false, false),
+            ("prices", "number", true, true),
+        ]
+    );
+    let product = Product {
+        id: Id {
+            number: 7,
+            of: std::marker::PhantomData,
+        },
+        skus: Vec::new(),
+        tags: None,
+        generic: Generic(None),
+        prices: Vec::new(),
+    };
+    assert_eq!(product.entity_id().unwrap().unwrap().as_str(), "7");
+}
+
+/// What a user calls a thing is not ours to take.
+#[test]
+fn names_of_the_user_do_not_collide_with_generated_ones() {
+    #![expect(non_upper_case_globals, reason = "names that generated code might use")]
+    const FIELDS: usize = 3;
+    const LAYOUT: usize = 2;
+    const krate: usize = 1;
+    type Option<T> = std::option::Option<T>;
+    type Result = u8;
+    #[expect(non_camel_case_types, reason = "it shadows the primitive type")]
+    type str = u8;
+
+    #[derive(DsyncEntity)]
+    struct Arrays {
+        #[dsync(primary_key)]
+        id: u8,
+        #[expect(dead_code, reason = "only its type is looked at")]
+        a: [u8; FIELDS],
+        #[expect(dead_code, reason = "only its type is looked at")]
+        b: [Result; LAYOUT],
+        #[expect(dead_code, reason = "only its type is looked at")]
+        c: Option<[str; krate]>,
+    }
+    assert_eq!(Arrays::FIELDS.len(), 4);
+    assert_eq!(treekey!(Arrays.a), "arrays.a");
+    assert!(Arrays::layout().primary_key().is_some());
 }

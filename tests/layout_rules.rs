@@ -172,3 +172,35 @@ fn tokens_of_a_deployment_go_before_those_in_the_source() {
     assert!(layout.endpoint_of(&token("in-the-source")).is_none());
     assert!(serde_json::from_str::<EntityTokens>(r#"{"product": "two words"}"#).is_err());
 }
+
+/// A reference has somewhere to go.
+#[test]
+fn a_reference_to_an_entity_that_is_not_there_is_a_fault() {
+    #[derive(DsyncEntity)]
+    struct Category {
+        #[dsync(primary_key)]
+        id: u32,
+    }
+    #[derive(DsyncObject)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Shelf {
+        #[dsync(references = Category::id)]
+        category: u32,
+    }
+    #[derive(DsyncEntity)]
+    #[expect(dead_code, reason = "only the layout is looked at")]
+    struct Product {
+        shelves: Vec<Shelf>,
+    }
+
+    let layout = DataLayout::builder().entity::<Product>();
+    let faults = layout.clone().build().unwrap_err();
+    assert_eq!(
+        faults.to_string(),
+        "product.shelves.category refers to the entity \"category\", which is not in the data layout"
+    );
+    let layout = layout.entity::<Category>().build().unwrap();
+    let json = serde_json::to_value(layout).unwrap();
+    let field = &json["data_layout"][0]["fields"][0]["fields"][0];
+    assert_eq!(field["foreign_key"], "category.id");
+}

@@ -11,11 +11,14 @@ mod support;
 
 mod compile_errors;
 mod dependencies;
+mod layout_matches;
 mod layout_of_serde;
 mod layout_of_the_sdks;
 mod layout_rules;
 mod nesting;
 mod python_client;
 mod refusals;
+mod schema_of_others;
 mod secrets;
+mod validation;
 mod wire;

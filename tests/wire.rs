@@ -252,7 +252,18 @@ proptest! {
 
     /// Whatever a peer sends: an answer, and no panic.
     #[test]
-    fn any_bytes_are_an_answer(status in 100_u16..1000, body in any::<Vec<u8>>()) {
+    fn any_bytes_are_an_answer(
+        status in 100_u16..1000, mut body in any::<Vec<u8>>(), mend in any::<bool>(), at in 0..60_usize
+    ) {
+        if mend {
+            // A good envelope with a few bytes replaced gets further than noise.
+            let mut envelope =
+                br#"{"status":200,"message":"OK","detail":[],"data":{"process_id":"p-1"}}"#.to_vec();
+            for (index, byte) in body.drain(..).take(3).enumerate() {
+                envelope[at + index] = byte;
+            }
+            body = envelope;
+        }
         let mut http = http::Response::new(Bytes::from(body));
         *http.status_mut() = http::StatusCode::from_u16(status).unwrap();
         let _ = Answer::decode(http);
@@ -272,6 +283,48 @@ fn every_empty_form_is_read() {
     let answer = Answer::decode(http::Response::new(Bytes::from(r#"{"status":200}"#)));
     assert!(answer.is_success() && answer.data().is_none() && answer.message().is_none());
     assert!(Answer::decode(http::Response::new(Bytes::new())).is_success());
+}
+
+/// A failure that is stated oddly is one all the same.
+#[test]
+fn an_odd_envelope_is_read_as_far_as_it_goes() {
+    for body in [
+        r#"{"status":"500","message":"no"}"#,
+        r#"{"status":500.0,"message":"no"}"#,
+        "\u{feff}{\"status\":500,\"message\":\"no\"}",
+        r#" {"status":500,"message":"no","data":7,"detail":"x","more":[]}"#,
+    ] {
+        let answer = Answer::decode(http::Response::new(Bytes::from(body)));
+        assert_eq!(
+            (answer.status().as_u16(), answer.message()),
+            (500, Some("no")),
+            "{body}"
+        );
+        assert!(answer.is_envelope());
+    }
+    let body = r#"{"status":500,"message":{"e":"no"}}"#;
+    let answer = Answer::decode(http::Response::new(Bytes::from(body)));
+    assert_eq!(answer.message(), Some(r#"{"e":"no"}"#));
+    assert!(!answer.is_success());
+
+    let number = r#"{"data":{"process_id":17}}"#;
+    let answer = Answer::decode(http::Response::new(Bytes::from(number)));
+    assert_eq!(answer.process_id(), Some("17"));
+}
+
+#[test]
+fn what_is_no_envelope_says_so() {
+    for body in [
+        "<html>Log in to hotel wifi</html>",
+        "[]",
+        "null",
+        r#"{"status":500"#,
+        "\u{1f}\u{8b}",
+    ] {
+        let answer = Answer::decode(http::Response::new(Bytes::from(body)));
+        assert!(!answer.is_envelope(), "{body}");
+        assert_eq!(answer.message(), Some(body.trim()));
+    }
 }
 
 /// The classes differ: whoever wrote the envelope knew.

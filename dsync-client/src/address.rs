@@ -37,6 +37,12 @@ pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Uri, BuildError> {
         return Err(BuildError::UrlHost);
     }
 
+    // And it writes the address anew, with percent-encoding, which may make it too long to be sent.
+    // Later that would be an error of every single request.
+    if url.as_str().parse::<Uri>().is_err() {
+        return Err(BuildError::UrlSyntax);
+    }
+
     if !is_https && !allow_http && !is_loopback(host) {
         return Err(BuildError::PlainHttp {
             host: host.to_owned(),
@@ -45,7 +51,9 @@ pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Uri, BuildError> {
     Ok(uri)
 }
 
-/// Whether a host is this machine: 127.0.0.0/8, `[::1]`, `localhost` and what stands below it.
+/// Whether a host is this machine: 127.0.0.0/8, `[::1]` and `localhost`. Names below `localhost`, and
+/// `localhost.` with a dot at its end, are not: systems ask the DNS for them, which may answer with
+/// another machine.
 fn is_loopback(host: &str) -> bool {
     let address = host
         .strip_prefix('[')
@@ -53,9 +61,6 @@ fn is_loopback(host: &str) -> bool {
         .unwrap_or(host);
     match address.parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
-        Err(_) => {
-            let host = host.to_ascii_lowercase();
-            host == "localhost" || host.ends_with(".localhost")
-        }
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
     }
 }

@@ -92,8 +92,8 @@ impl ClientBuilder {
 
     /// Says whether the API key may travel in clear to another machine.
     ///
-    /// Without it, plain http is taken only where the host is this machine: 127.0.0.0/8, `[::1]`,
-    /// `localhost` and the names below it.
+    /// Without it, plain http is taken only where the host is this machine: 127.0.0.0/8, `[::1]` and
+    /// `localhost`. A name below that, such as `hub.localhost`, may be another machine to the DNS.
     pub fn allow_http(mut self, allow: bool) -> Self {
         self.allow_http = allow;
         self

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use dsync_core::wire::{Answer, RealtimeRequest, check_object};
 use dsync_core::{
-    AuthToken, DsyncEntity, EntityId, EntityToken, EntityTokens, PrimaryKey, ToEntityId, Transport,
+    AuthToken, DsyncEntity, EntityId, EntityToken, EntityTokens, PrimaryKey, Transport,
 };
 use http::Uri;
 use serde::Serialize;
 use tracing::Instrument;
 use tracing::field::{self, Empty};
 
-use crate::error::Refused;
-use crate::{BuildError, ClientBuilder, Error, Receipt, requests};
+use crate::refused::Answered;
+use crate::{BuildError, ClientBuilder, Error, NoEnvelope, Receipt, Refused, hide, requests};
 
 const AUTH_TOKEN_VARIABLE: &str = "DSYNC_AUTH_TOKEN";
 const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
@@ -25,8 +25,10 @@ const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
 /// it. It needs a Tokio runtime with I/O and time enabled, the same one for all calls, because its
 /// connections live there.
 ///
-/// - Any 2xx is a success. Redirects are not followed: they would hand the API key to another
-///   address, and turn a POST into a GET.
+/// - Any 2xx is a success, unless what came with it is neither nothing nor a JSON object: then it was
+///   no platform that answered, but a login page, for instance ([`Error::NoEnvelope`]).
+/// - Redirects are not followed: they would hand the API key to another address, and turn a POST into
+///   a GET.
 /// - A call repeats nothing. If its future is dropped, the change may have taken effect or not.
 /// - The proxies of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used for https,
 ///   where they see a tunnel. Plain http goes straight to its host, because a proxy would read the
@@ -161,7 +163,7 @@ impl Client {
     /// ```
     pub async fn update<T>(&self, record: &T) -> Result<Receipt, Error>
     where
-        T: PrimaryKey + Serialize,
+        T: DsyncEntity + PrimaryKey + Serialize,
     {
         self.carry(requests::update(record, &self.inner.entity_tokens)?)
             .await
@@ -181,7 +183,7 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn delete<T: PrimaryKey>(&self, record: &T) -> Result<Receipt, Error> {
+    pub async fn delete<T: DsyncEntity + PrimaryKey>(&self, record: &T) -> Result<Receipt, Error> {
         let id = record.primary_key().to_entity_id()?;
         self.carry(requests::delete::<T>(id, &self.inner.entity_tokens)?)
             .await
@@ -201,7 +203,10 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn delete_by_id<T: PrimaryKey>(&self, id: impl Display) -> Result<Receipt, Error> {
+    pub async fn delete_by_id<T: DsyncEntity + PrimaryKey>(
+        &self,
+        id: impl Display,
+    ) -> Result<Receipt, Error> {
         let id = EntityId::new(id)?;
         self.carry(requests::delete::<T>(id, &self.inner.entity_tokens)?)
             .await
@@ -352,17 +357,21 @@ impl Client {
             .send(request.encode(realtime_url, auth_token))
             .await?;
         let http_status = response.status();
-        let answer = Answer::decode(response);
+        let answer = Answer::decode(hide::in_answer(response, auth_token));
         // Whoever redirects stands before the platform, so an envelope in that answer decides nothing.
         let status = if http_status.is_redirection() {
             http_status
         } else {
             answer.status()
         };
-        if status.is_success() {
-            Ok(Receipt::new(answer, auth_token))
+        if !status.is_success() {
+            let answered = Box::new(Answered { status, answer });
+            Err(Error::Refused(Refused(answered)))
+        } else if !answer.is_envelope() {
+            let answered = Box::new(Answered { status, answer });
+            Err(Error::NoEnvelope(NoEnvelope(answered)))
         } else {
-            Err(Error::Refused(Refused::new(status, answer, auth_token)))
+            Ok(Receipt::new(answer))
         }
     }
 }

@@ -1,25 +1,26 @@
 //! Why a change was not sent, or not accepted.
 
-use std::error::Error as StdError;
-use std::fmt;
 use std::time::Duration;
 
-use dsync_core::wire::{Answer, InvalidIdField, RecordError};
-use dsync_core::{
-    AuthToken, Fault, InvalidEntityId, InvalidEntityToken, TransportError, TransportErrorKind,
-};
-use http::header::{LOCATION, RETRY_AFTER};
+use dsync_core::wire::{InvalidIdField, RecordError};
+use dsync_core::{Fault, InvalidEntityId, InvalidEntityToken, TransportError, TransportErrorKind};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
 
-use crate::receipt::{Message, without_key};
+use crate::refused::Answered;
+use crate::{NoEnvelope, Refused};
 
 /// Why a change was not sent, or not accepted.
 ///
 /// Three questions have an answer whatever the variant: what happened ([`Error::status`],
 /// [`Error::message`], [`Error::faults`]), whose fault it is (a record's, before anything was sent;
-/// the network's; the platform's refusal), and whether to try again ([`Error::is_retryable`]). The
-/// API key is in none of it.
+/// the network's; the platform's refusal), and whether to try again ([`Error::is_retryable`]).
+///
+/// The API key is in none of it: where a peer repeats the key, plainly or as JSON or a URL escapes it,
+/// `(hidden)` stands instead, also in [`Error::detail`] and [`Error::headers`]. What else a peer says
+/// is given as it came; only `Display` and `Debug` cut it, and escape what would begin a line of its
+/// own in a log or steer a terminal.
 ///
 /// # Examples
 ///
@@ -68,20 +69,25 @@ pub enum Error {
     /// The platform answered, but did not accept the change.
     #[error(transparent)]
     Refused(Refused),
+    /// An answer of status 2xx came, but its body is neither empty nor one JSON object: the login page
+    /// of a hotel, bytes that a proxy compressed, half an envelope. Most likely it was no DSYNC platform
+    /// that answered, but the change may have taken effect.
+    #[error(transparent)]
+    NoEnvelope(NoEnvelope),
 }
 
 impl Error {
-    /// The status, where the platform answered.
+    /// The status, where an answer came. It is a 2xx for [`Error::NoEnvelope`].
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.refused().map(|refused| refused.0.status)
+        self.answered().map(|answered| answered.status)
     }
 
-    /// The platform's own words, where it answered; the start of its text where that was no
-    /// envelope.
+    /// The platform's own words, where an answer came; the start of its text where that was no
+    /// envelope. They may have line breaks and control characters.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        self.refused()?.message()
+        self.answered()?.answer.message()
     }
 
     /// Whether the same request may succeed later.
@@ -89,17 +95,18 @@ impl Error {
     /// | | |
     /// |---|---|
     /// | yes | no answer came: no connection, time ran out, the connection broke, the answer was too long |
+    /// | yes | the answer was a 2xx, but not DSYNC's ([`Error::NoEnvelope`]): a login page goes away |
     /// | yes | 408, 425, 429 |
     /// | yes | 5xx, but not 501 and 505 |
     /// | no | every other answer, redirects among them |
     /// | no | whatever was wrong before anything was sent |
     ///
-    /// A change without an answer may have taken effect: a repeated update or delete does no harm,
-    /// a repeated create may create twice.
+    /// A change without an answer of DSYNC's may have taken effect: a repeated update or delete does no
+    /// harm, a repeated create may create twice.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport(_) => true,
+            Self::Transport(_) | Self::NoEnvelope(_) => true,
             Self::Refused(refused) => match refused.0.status.as_u16() {
                 408 | 425 | 429 => true,
                 501 | 505 => false,
@@ -111,34 +118,41 @@ impl Error {
 
     /// How long the platform asks to wait: the answer's `Retry-After`, where it is a number of
     /// seconds. The other form of that header, a date, is not read.
+    ///
+    /// It is a day at most: a longer time reads as a day, because a number without bounds added to a
+    /// clock is a panic.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
+        const LONGEST: u64 = 24 * 60 * 60;
+
         let text = self.headers()?.get(RETRY_AFTER)?.to_str().ok()?.trim();
         // `parse` alone would take "+1".
-        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        text.parse().ok().map(Duration::from_secs)
+        // Digits that are no `u64` are too many.
+        let seconds = text.parse().unwrap_or(LONGEST).min(LONGEST);
+        Some(Duration::from_secs(seconds))
     }
 
-    /// The answer's HTTP headers, where the platform answered.
+    /// The answer's HTTP headers, where an answer came.
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
-        self.refused().map(|refused| refused.0.answer.headers())
+        self.answered().map(|answered| answered.answer.headers())
     }
 
     /// The answer's `detail`, as it came.
     #[must_use]
     pub fn detail(&self) -> Option<&RawValue> {
-        self.refused()?.0.answer.detail()
+        self.answered()?.answer.detail()
     }
 
     /// The record's faults, each with its treekey, where the platform names them, as the hub does
     /// (PROTOCOL section 8, ours). Empty otherwise.
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
-        self.refused()
-            .map(|refused| refused.0.answer.faults())
+        self.answered()
+            .map(|answered| answered.answer.faults())
             .unwrap_or_default()
     }
 
@@ -151,88 +165,12 @@ impl Error {
         }
     }
 
-    fn refused(&self) -> Option<&Refused> {
+    fn answered(&self) -> Option<&Answered> {
         match self {
-            Self::Refused(refused) => Some(refused),
+            Self::Refused(Refused(answered)) | Self::NoEnvelope(NoEnvelope(answered)) => {
+                Some(answered)
+            }
             _ => None,
         }
     }
-}
-
-/// An answer that is no success. [`Error`] has its accessors.
-// Boxed, or every `Result` of the client would be as large as the answer.
-pub struct Refused(Box<Inner>);
-
-struct Inner {
-    status: StatusCode,
-    answer: Answer,
-    message: Message,
-    /// Where the peer points to, for a redirect that says so.
-    location: Option<String>,
-}
-
-impl Refused {
-    /// `status` is the one that counts: the answer's own, or HTTP's for a redirect.
-    pub(crate) fn new(status: StatusCode, answer: Answer, auth_token: &AuthToken) -> Self {
-        let location = answer
-            .headers()
-            .get(LOCATION)
-            .filter(|_| status.is_redirection())
-            .and_then(|value| value.to_str().ok())
-            .map(|text| cut(&without_key(text, auth_token)).to_owned());
-        Self(Box::new(Inner {
-            status,
-            message: Message::of(&answer, auth_token),
-            answer,
-            location,
-        }))
-    }
-
-    fn message(&self) -> Option<&str> {
-        self.0.message.get(&self.0.answer)
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = self.0.status;
-        write!(f, "the platform answered {}", status.as_str())?;
-        if let Some(reason) = status.canonical_reason() {
-            write!(f, " {reason}")?;
-        }
-        if status.is_redirection() {
-            f.write_str(", a redirect")?;
-            if let Some(location) = &self.0.location {
-                write!(f, " to {location:?}")?;
-            }
-            return f.write_str(
-                "; it is not followed, because it would hand the API key to another address: set the realtime address to the right one",
-            );
-        }
-        match self.message() {
-            Some(message) => write!(f, ": {}", cut(message)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Shows neither the answer's data nor its headers: they may hold what belongs in no log.
-impl fmt::Debug for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refused")
-            .field("status", &self.0.status)
-            .field("message", &self.message().map(cut))
-            .finish_non_exhaustive()
-    }
-}
-
-impl StdError for Refused {}
-
-/// As much of a foreign text as a line of a log takes.
-fn cut(text: &str) -> &str {
-    const SHOWN: usize = 500;
-
-    text.char_indices()
-        .nth(SHOWN)
-        .map_or(text, |(end, _)| &text[..end])
 }

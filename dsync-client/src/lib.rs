@@ -44,9 +44,7 @@
 //! }
 //!
 //! impl PrimaryKey for Product {
-//!     type Id = String;
-//!
-//!     fn primary_key(&self) -> &String {
+//!     fn primary_key(&self) -> &dyn ToEntityId {
 //!         &self.sku
 //!     }
 //! }
@@ -85,11 +83,14 @@ mod address;
 mod builder;
 mod client;
 mod error;
+mod hide;
 mod receipt;
+mod refused;
 mod requests;
 mod reqwest_transport;
 
 pub use builder::{BuildError, ClientBuilder};
 pub use client::Client;
-pub use error::{Error, Refused};
+pub use error::Error;
 pub use receipt::Receipt;
+pub use refused::{NoEnvelope, Refused};

@@ -1,9 +1,7 @@
 //! What the platform answers to a change that it accepted.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use dsync_core::AuthToken;
 use dsync_core::wire::Answer;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
@@ -12,6 +10,10 @@ use serde_json::value::RawValue;
 ///
 /// Accepted is not yet carried out: the platform checks a change later, likely, and reports the
 /// outcome to the connector under the process id (PROTOCOL section 6).
+///
+/// The API key is in none of it: where a peer repeats the key, plainly or as JSON or a URL escapes it,
+/// `(hidden)` stands instead, also in [`Receipt::data`], [`Receipt::detail`] and [`Receipt::headers`].
+/// All else is as it came.
 ///
 /// # Examples
 ///
@@ -28,15 +30,11 @@ use serde_json::value::RawValue;
 #[derive(Clone)]
 pub struct Receipt {
     answer: Answer,
-    message: Message,
 }
 
 impl Receipt {
-    pub(crate) fn new(answer: Answer, auth_token: &AuthToken) -> Self {
-        Self {
-            message: Message::of(&answer, auth_token),
-            answer,
-        }
+    pub(crate) fn new(answer: Answer) -> Self {
+        Self { answer }
     }
 
     /// The name under which the platform reports on the change, if it gave one.
@@ -54,7 +52,7 @@ impl Receipt {
     /// The platform's own words.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        self.message.get(&self.answer)
+        self.answer.message()
     }
 
     /// The answer's `data`, as it came. Empty forms such as `[]` are kept; null is nothing.
@@ -84,38 +82,5 @@ impl fmt::Debug for Receipt {
             .field("message", &self.message())
             .field("process_id", &self.process_id())
             .finish_non_exhaustive()
-    }
-}
-
-/// The message of an answer, for the case that the peer repeats the API key in it ("the key ... is
-/// wrong"): messages are what ends up in logs.
-#[derive(Clone)]
-pub(crate) struct Message {
-    /// The text to show instead, where the answer's own has the key in it.
-    cleaned: Option<String>,
-}
-
-impl Message {
-    pub(crate) fn of(answer: &Answer, auth_token: &AuthToken) -> Self {
-        let cleaned = answer
-            .message()
-            .and_then(|text| match without_key(text, auth_token) {
-                Cow::Owned(cleaned) => Some(cleaned),
-                Cow::Borrowed(_) => None,
-            });
-        Self { cleaned }
-    }
-
-    pub(crate) fn get<'a>(&'a self, answer: &'a Answer) -> Option<&'a str> {
-        self.cleaned.as_deref().or(answer.message())
-    }
-}
-
-/// The text without the API key.
-pub(crate) fn without_key<'a>(text: &'a str, auth_token: &AuthToken) -> Cow<'a, str> {
-    if text.contains(auth_token.expose()) {
-        Cow::Owned(text.replace(auth_token.expose(), "(hidden)"))
-    } else {
-        Cow::Borrowed(text)
     }
 }

@@ -1,7 +1,7 @@
 //! From a typed record to a realtime request: plain data, no I/O.
 
 use dsync_core::wire::{RealtimeRequest, encode_record};
-use dsync_core::{DsyncEntity, EntityId, EntityTokens, PrimaryKey, ToEntityId};
+use dsync_core::{DsyncEntity, EntityId, EntityTokens, PrimaryKey};
 use serde::Serialize;
 
 use crate::Error;
@@ -19,7 +19,7 @@ where
 
 pub(crate) fn update<T>(record: &T, tokens: &EntityTokens) -> Result<RealtimeRequest, Error>
 where
-    T: PrimaryKey + Serialize,
+    T: DsyncEntity + PrimaryKey + Serialize,
 {
     let request = RealtimeRequest::update(tokens.token_of(T::LAYOUT)?, encode_record(record)?);
     with_id::<T>(request, record.primary_key().to_entity_id()?)
@@ -27,7 +27,7 @@ where
 
 pub(crate) fn delete<T>(id: EntityId, tokens: &EntityTokens) -> Result<RealtimeRequest, Error>
 where
-    T: PrimaryKey,
+    T: DsyncEntity + PrimaryKey,
 {
     let request = RealtimeRequest::delete(tokens.token_of(T::LAYOUT)?, id.clone());
     with_id::<T>(request, id)

@@ -127,9 +127,9 @@ impl Transport for ReqwestTransport {
 }
 
 fn failure(error: reqwest::Error) -> TransportError {
-    // A connection that took too long is both, and what matters is that nothing was sent. The same
-    // holds for a request that could not even be put together.
-    let kind = if error.is_connect() || error.is_builder() {
+    // A connection that took too long is both, and what matters is that nothing was sent. That a
+    // request cannot be put together, which no repetition would heal, `address::parse` rules out.
+    let kind = if error.is_connect() {
         TransportErrorKind::Connect
     } else if error.is_timeout() {
         TransportErrorKind::Timeout

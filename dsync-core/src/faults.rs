@@ -1,6 +1,6 @@
 //! What is wrong with a record or a layout: every fault at once, each with its treekey.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,20 @@ impl Fault {
 
 impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.treekey, self.message)
+        // Both may come from a peer: neither a line break nor an escape sequence may reach a log.
+        for letter in self
+            .treekey
+            .chars()
+            .chain([' '])
+            .chain(self.message.chars())
+        {
+            if letter.is_control() {
+                write!(f, "{}", letter.escape_default())?;
+            } else {
+                f.write_char(letter)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,10 @@
 //! The data layout: what a field is, the static tree that the derives make, treekeys, and a record
 //! held against its layout.
 
+pub(crate) mod const_checks;
+mod const_text;
 mod field_type;
+pub(crate) mod join;
 pub(crate) mod json;
 pub(crate) mod node;
 mod shape;

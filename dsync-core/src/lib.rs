@@ -10,6 +10,9 @@
 //! - [`model`]: layouts known only at run time, and the data layout of a whole system;
 //! - [`wire`]: realtime requests and answers as bytes, and the envelope around them;
 //! - [`Transport`]: the seam where I/O begins.
+//!
+//! "PROTOCOL section 3" and the like name sections of `docs/PROTOCOL.md` in the repository, which says
+//! of each statement whether it is a fact, likely, unknown, or our own addition.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +22,9 @@ mod envelope;
 mod faults;
 pub mod layout;
 pub mod model;
+mod shown;
 mod suggest;
+pub mod testing;
 mod token;
 mod transport;
 pub mod wire;
@@ -42,7 +47,7 @@ pub use transport::{Sending, Transport, TransportError, TransportErrorKind};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entity::{Declared, Probe, entity_id};
-    pub use crate::layout::treekey::{
-        check_date_format, check_reference, treekey_bytes, treekey_len, treekey_text,
-    };
+    pub use crate::layout::const_checks::{check_date_format, check_declared, check_reference};
+    pub use crate::layout::join::{Part, count, join};
+    pub use crate::layout::treekey::{treekey_bytes, treekey_len, treekey_text};
 }

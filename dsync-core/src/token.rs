@@ -9,6 +9,7 @@ use http::HeaderValue;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::layout::EntityLayout;
+use crate::shown::cut;
 
 /// Identifies an endpoint in realtime requests; unique within a system.
 ///
@@ -119,7 +120,8 @@ impl<'de> Deserialize<'de> for EntityToken {
 /// A text that cannot be an entity token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no entity token: it needs one or more visible ASCII characters, and no blanks"
+    "{:?} is no entity token: it needs one or more visible ASCII characters, and no blanks",
+    cut(.text)
 )]
 pub struct InvalidEntityToken {
     text: String,

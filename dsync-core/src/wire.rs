@@ -12,6 +12,7 @@
 
 mod answer;
 pub mod headers;
+mod json;
 mod numbers;
 mod operation;
 mod record;

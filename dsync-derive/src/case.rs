@@ -1,4 +1,5 @@
-//! serde's naming rules for fields, which are in snake case to begin with.
+//! serde's naming rules: for fields, which are in snake case to begin with, and for variants, which
+//! are in Pascal case.
 
 /// A rule of `rename_all`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Case {
     }
 
     /// Not heck: serde changes letters one by one and knows no words, `a1_b` becomes `a1B`.
-    pub(crate) fn apply(self, field: &str) -> String {
+    pub(crate) fn apply_to_field(self, field: &str) -> String {
         match self {
             Self::Lower | Self::Snake => field.to_owned(),
             Self::Upper | Self::ScreamingSnake => field.to_ascii_uppercase(),
@@ -61,6 +62,36 @@ impl Case {
             Self::ScreamingKebab => field.to_ascii_uppercase().replace('_', "-"),
         }
     }
+
+    pub(crate) fn apply_to_variant(self, variant: &str) -> String {
+        match self {
+            Self::Pascal => variant.to_owned(),
+            Self::Lower => variant.to_ascii_lowercase(),
+            Self::Upper => variant.to_ascii_uppercase(),
+            Self::Camel => {
+                let mut letters = variant.chars();
+                match letters.next() {
+                    Some(first) => first.to_ascii_lowercase().to_string() + letters.as_str(),
+                    None => String::new(),
+                }
+            }
+            Self::Snake => snake(variant),
+            Self::ScreamingSnake => snake(variant).to_ascii_uppercase(),
+            Self::Kebab => snake(variant).replace('_', "-"),
+            Self::ScreamingKebab => snake(variant).to_ascii_uppercase().replace('_', "-"),
+        }
+    }
+}
+
+fn snake(variant: &str) -> String {
+    let mut snake = String::with_capacity(variant.len() + 4);
+    for (index, letter) in variant.char_indices() {
+        if index > 0 && letter.is_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn pascal(field: &str) -> String {

@@ -4,24 +4,29 @@ use std::collections::HashMap;
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
-use syn::Ident;
 use syn::ext::IdentExt as _;
+use syn::{Ident, Type};
 
 use crate::Kind;
 use crate::ast::{Field, Spanned, Struct};
 use crate::attr::dsync;
 use crate::errors::Errors;
+use crate::expand::innermost;
 
 pub(crate) fn check(item: &mut Struct, errors: &mut Errors) {
     if item.kind == Kind::Entity {
         entity_words(item, errors);
     }
-    names(&mut item.fields, errors);
+    no_fields(item, errors);
+    names(item, errors);
     recursion(item, errors);
     primary_key(item, errors);
+    flattened(item, errors);
     for field in &item.fields {
         optionality(field, errors);
         date_format(field, errors);
+        date_format_tokens(field, errors);
+        multiple(field, errors);
     }
 }
 
@@ -31,6 +36,9 @@ fn problem_of_name(name: &str) -> Option<&'static str> {
         Some("a name cannot be empty: it is a part of the treekey")
     } else if name.contains('.') {
         Some("a name cannot have a dot: dots separate the parts of a treekey")
+    } else if name.trim() != name || name.contains(char::is_control) {
+        // The name of a key field travels in a header.
+        Some("a name cannot begin or end with a blank, or have a control character")
     } else {
         None
     }
@@ -47,6 +55,15 @@ fn entity_words(item: &Struct, errors: &mut Errors) {
         errors.add(at(&words.name), problem);
     }
     let url = &words.endpoint_url;
+    if url
+        .value
+        .contains(|letter: char| letter.is_whitespace() || letter.is_control())
+    {
+        errors.add(
+            at(url),
+            "the endpoint_url would have a blank in it: write one with `endpoint_url = \"/entity/..\"`",
+        );
+    }
     if !(url.value.starts_with('/') || url.value.contains("://")) {
         errors.add(
             at(url),
@@ -62,25 +79,36 @@ fn entity_words(item: &Struct, errors: &mut Errors) {
     }
 }
 
-/// A treekey is unique within its entity.
-fn names(fields: &mut Vec<Field>, errors: &mut Errors) {
-    let mut first = HashMap::<String, Ident>::new();
-    fields.retain(|field| {
+/// A treekey is unique within its entity. Those of flattened fields are known in constant
+/// evaluation only.
+fn names(item: &mut Struct, errors: &mut Errors) {
+    let mut first = HashMap::<String, String>::new();
+    if let Some(tag) = &item.tag {
+        if let Some(problem) = problem_of_name(&tag.value()) {
+            errors.add(tag, problem);
+            item.tag = None;
+        } else {
+            first.insert(tag.value(), "serde's tag".to_owned());
+        }
+    }
+    item.fields.retain(|field| {
+        if field.flatten.is_some() {
+            return true;
+        }
         if let Some(problem) = problem_of_name(&field.name.value) {
             errors.add(at(&field.name), problem);
             return false;
         }
+        let place = format!("`{}`", field.ident.unraw());
         if let Some(other) = first.get(&field.name.value) {
             let message = format!(
-                "the name `{}` stands twice, on `{}` and on `{}`: a treekey is unique within its entity",
+                "the name `{}` stands twice, on {other} and on {place}: a treekey is unique within its entity",
                 field.name.value,
-                other.unraw(),
-                field.ident.unraw()
             );
             errors.add(at(&field.name), &message);
             return false;
         }
-        first.insert(field.name.value.clone(), field.ident.clone());
+        first.insert(field.name.value.clone(), place);
         true
     });
 }
@@ -90,12 +118,7 @@ fn names(fields: &mut Vec<Field>, errors: &mut Errors) {
 fn recursion(item: &mut Struct, errors: &mut Errors) {
     let ident = item.ident.clone();
     item.fields.retain(|field| {
-        if field.words.field_type.is_some() {
-            return true;
-        }
-        let recursive = mentions(field.ty.to_token_stream(), &|name| {
-            *name == ident || name == "Self"
-        });
+        let recursive = field.words.field_type.is_none() && is_itself(innermost(&field.ty), &ident);
         if recursive {
             errors.add(
                 &field.ty,
@@ -108,6 +131,20 @@ fn recursion(item: &mut Struct, errors: &mut Errors) {
     });
 }
 
+/// Whether a type is the struct itself: `Order`, `Self` or `self::Order`. `v1::Order` is another, and
+/// `Id<Order>` need not contain one.
+fn is_itself(ty: &Type, ident: &Ident) -> bool {
+    let Type::Path(ty) = ty else {
+        return false;
+    };
+    let segments = &ty.path.segments;
+    let last = segments
+        .last()
+        .is_some_and(|last| last.ident == *ident || last.ident == "Self");
+    let here = segments.len() == 1 || (segments.len() == 2 && segments[0].ident == "self");
+    ty.qself.is_none() && last && here
+}
+
 /// Whether an identifier stands anywhere in the tokens of a type.
 pub(crate) fn mentions(tokens: TokenStream, wanted: &dyn Fn(&Ident) -> bool) -> bool {
     tokens.into_iter().any(|tree| match tree {
@@ -117,7 +154,7 @@ pub(crate) fn mentions(tokens: TokenStream, wanted: &dyn Fn(&Ident) -> bool) -> 
     })
 }
 
-/// An entity has at most one, and only an entity has one.
+/// An entity has at most one; a part may have one too, for the entity that flattens it.
 fn primary_key(item: &mut Struct, errors: &mut Errors) {
     let mut first: Option<Ident> = None;
     for field in &mut item.fields {
@@ -136,15 +173,69 @@ fn primary_key(item: &mut Struct, errors: &mut Errors) {
                 );
                 field.words.primary_key = None;
             }
-            None if item.kind == Kind::Object => {
-                errors.add(
-                    &word,
-                    "a part has no primary key, because it does not travel alone: derive DsyncEntity, or leave the word out",
-                );
-                field.words.primary_key = None;
-            }
             None => first = Some(field.ident.clone()),
         }
+    }
+}
+
+/// A flattened field has no place of its own in the layout: its fields have.
+fn flattened(item: &Struct, errors: &mut Errors) {
+    let parameters = item.type_parameters();
+    for field in &item.fields {
+        let Some(flatten) = &field.flatten else {
+            continue;
+        };
+        if field.opaque {
+            errors.add(
+                flatten,
+                "what other code writes cannot be flattened: its fields are not known; put `#[dsync(skip)]` on the field",
+            );
+        }
+        if mentions(field.ty.to_token_stream(), &|ident| {
+            parameters.contains(ident)
+        }) {
+            errors.add(
+                &field.ty,
+                "a type parameter cannot be flattened: its fields are not known here; put `#[dsync(skip)]` on the field, or write the struct out for the types it is used with",
+            );
+        }
+        for (word, tokens) in field.words.of_the_field_itself() {
+            errors.add(
+                tokens,
+                format_args!(
+                    "a flattened field has no place of its own in the layout, so `{word}` means nothing: put it on a field of the flattened struct"
+                ),
+            );
+        }
+    }
+}
+
+/// A data layout needs at least one field an endpoint, and an object without one says nothing.
+fn no_fields(item: &Struct, errors: &mut Errors) {
+    if !item.fields.is_empty() || item.tag.is_some() {
+        return;
+    }
+    errors.add(
+        &item.ident,
+        format_args!(
+            "`{}` has no field to list: {} needs at least one",
+            item.ident,
+            if item.kind == Kind::Entity {
+                "an entity"
+            } else {
+                "a part"
+            }
+        ),
+    );
+}
+
+/// Otherwise the Rust type says whether it is a list.
+fn multiple(field: &Field, errors: &mut Errors) {
+    if let (Some(word), None) = (&field.words.multiple, &field.words.field_type) {
+        errors.add(
+            word,
+            "`multiple` goes with a `type` word; without one, the Rust type says whether the field is a list",
+        );
     }
 }
 
@@ -156,10 +247,23 @@ fn optionality(field: &Field, errors: &mut Errors) {
             "a field is `required` or `optional`, not both: leave one out",
         );
     }
-    if let (Some(_), Some(optional)) = (&words.primary_key, &words.optional) {
+    if let (Some(_), Some(read_only)) = (&words.required, &words.read_only) {
         errors.add(
-            optional,
-            "a primary key identifies the record, so it cannot be `optional`",
+            read_only,
+            "a field that is `read_only` is never required in a write: leave one out",
+        );
+    }
+}
+
+/// The tokens are moment.js's, as DSYNC's own connector writes them; those of strftime are the
+/// obvious mistake.
+fn date_format_tokens(field: &Field, errors: &mut Errors) {
+    if let Some(format) = &field.words.date_format
+        && format.value().contains('%')
+    {
+        errors.add(
+            format,
+            "a date_format has moment.js tokens: \"YYYY-MM-DD\", \"YYYY-MM-DD HH:mm:ss\"",
         );
     }
 }

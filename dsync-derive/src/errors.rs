@@ -32,7 +32,14 @@ pub(crate) fn did_you_mean(word: &str, legal: &[&str]) -> String {
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(nearness, _)| *nearness >= NEAR)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| format!(" (did you mean `{candidate}`?)"))
+        .map(|(_, candidate)| candidate)
+        // `format` for `date_format`.
+        .or_else(|| {
+            legal
+                .iter()
+                .find(|candidate| word.len() > 3 && candidate.contains(word))
+        })
+        .map(|candidate| format!(" (did you mean `{candidate}`?)"))
         .unwrap_or_default()
 }
 

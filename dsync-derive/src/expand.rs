@@ -5,8 +5,9 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{GenericArgument, GenericParam, Generics, PathArguments, Type, parse_quote};
+use syn::{GenericArgument, Generics, PathArguments, Type, parse_quote};
 
 use crate::Kind;
 use crate::ast::{Field, Struct};
@@ -14,15 +15,16 @@ use crate::attr::dsync::TypeWord;
 use crate::check::mentions;
 
 pub(crate) fn expand(item: &Struct) -> TokenStream {
-    let tree = if item.generics.params.is_empty() {
-        Tree::statics(item)
-    } else {
+    let tree = if item.needs_constants() {
         Tree::constants(item)
+    } else {
+        Tree::statics(item)
     };
     let object = object(item, &tree);
     let entity = (item.kind == Kind::Entity).then(|| entity(item, &tree));
     let Tree { items, .. } = tree;
     let imports = imports(item);
+    let checks = item.fields.iter().map(|field| checks(item, field));
     quote! {
         #[doc(hidden)]
         const _: () = {
@@ -30,6 +32,7 @@ pub(crate) fn expand(item: &Struct) -> TokenStream {
             #items
             #object
             #entity
+            #(#checks)*
         };
     }
 }
@@ -80,41 +83,127 @@ struct Tree {
 }
 
 impl Tree {
-    /// Statics: they compile fastest, and two entities may refer to each other.
+    /// Statics: they compile fastest, and two entities may refer to each other. Their names are
+    /// unlikely ones, because items are not hygienic: a user's own `FIELDS` may stand in a type.
     fn statics(item: &Struct) -> Self {
         let span = mixed(item.ident.span());
         let krate = krate_at(item, span);
-        let fields = item.fields.iter().map(|field| field_layout(item, field));
-        let count = item.fields.len();
-        let checks = item.fields.iter().map(|field| checks(item, field));
+        let (count, fields) = array(item);
         let mut items = quote_spanned! {span=>
-            static FIELDS: [#krate::FieldLayout; #count] = [#(#fields),*];
-            #(#checks)*
+            static __DSYNC_FIELDS: [#krate::FieldLayout; #count] = #fields;
         };
         if item.kind == Kind::Entity {
-            let new = entity_layout(item, &quote_spanned!(span=> &FIELDS));
+            let new = entity_layout(item, &quote_spanned!(span=> &__DSYNC_FIELDS));
             items.extend(quote_spanned! {span=>
-                static LAYOUT: #krate::EntityLayout = #new;
+                static __DSYNC_LAYOUT: #krate::EntityLayout = #new;
             });
         }
         Self {
             items,
-            fields: quote_spanned!(span=> &FIELDS),
-            layout: quote_spanned!(span=> &LAYOUT),
+            fields: quote_spanned!(span=> &__DSYNC_FIELDS),
+            layout: quote_spanned!(span=> &__DSYNC_LAYOUT),
         }
     }
 
-    /// Promoted constants: a static cannot depend on a type parameter.
+    /// Promoted constants: a static cannot depend on a parameter.
     fn constants(item: &Struct) -> Self {
         let span = mixed(item.ident.span());
-        let fields = item.fields.iter().map(|field| field_layout(item, field));
-        let own = quote_spanned!(span=> Self::FIELDS);
+        let krate = krate_at(item, span);
+        let fields = if item.fields.iter().any(|field| field.flatten.is_some()) {
+            let (count, fields) = array(item);
+            quote_spanned! {span=>
+                {
+                    const __DSYNC_FIELDS: &[#krate::FieldLayout; #count] = &#fields;
+                    __DSYNC_FIELDS
+                }
+            }
+        } else {
+            let (_, fields) = array(item);
+            quote_spanned!(span=> &#fields)
+        };
+        let own = quote_spanned!(span=> <Self as #krate::DsyncObject>::FIELDS);
         let new = entity_layout(item, &own);
         Self {
             items: TokenStream::new(),
-            fields: quote_spanned!(span=> &[#(#fields),*]),
+            fields,
             layout: quote_spanned!(span=> &#new),
         }
+    }
+}
+
+/// The array of fields, and its length: an expression, too, where flattened fields come from
+/// another struct.
+fn array(item: &Struct) -> (TokenStream, TokenStream) {
+    let span = mixed(item.ident.span());
+    let krate = krate_at(item, span);
+    let tag = item.tag.as_ref().map(|tag| {
+        let name = tag.value();
+        quote_spanned! {span=>
+            #krate::FieldLayout::new(#name, #krate::Shape::leaf(#krate::FieldType::Text)),
+        }
+    });
+    let Some(last) = item
+        .fields
+        .iter()
+        .rev()
+        .find(|field| field.flatten.is_some())
+    else {
+        let count = item.fields.len() + usize::from(item.tag.is_some());
+        let fields = item.fields.iter().map(|field| field_layout(item, field));
+        return (
+            quote_spanned!(span=> #count),
+            quote_spanned!(span=> [#tag #(#fields),*]),
+        );
+    };
+
+    let (mut parts, mut own) = (TokenStream::new(), quote_spanned!(span=> #tag));
+    let flush = |own: &mut TokenStream, parts: &mut TokenStream| {
+        if !own.is_empty() {
+            parts.extend(quote_spanned!(span=> #krate::__private::Part::Own(&[#own]),));
+            *own = TokenStream::new();
+        }
+    };
+    for field in &item.fields {
+        if field.flatten.is_some() {
+            flush(&mut own, &mut parts);
+            parts.extend(flattened(item, field));
+        } else {
+            let field = field_layout(item, field);
+            own.extend(quote_spanned!(span=> #field,));
+        }
+    }
+    flush(&mut own, &mut parts);
+
+    // What is wrong with the parts together is shown at the last that is flattened.
+    let span = mixed(last.ident.span());
+    let krate = krate_at(item, span);
+    let parts = quote_spanned!(span=> &[#parts]);
+    (
+        quote_spanned!(span=> { #krate::__private::count(#parts) }),
+        quote_spanned!(span=> #krate::__private::join(#parts)),
+    )
+}
+
+fn flattened(item: &Struct, field: &Field) -> TokenStream {
+    let span = mixed(field.ident.span());
+    let krate = krate_at(item, span);
+    let of = field.ident.unraw().to_string();
+    let ty = item.in_tree(&field.ty);
+    let ty_span = mixed(field.ty.span());
+    let ty_krate = krate_at(item, ty_span);
+    let shape = quote_spanned!(ty_span=> <#ty as #ty_krate::FieldValue>::SHAPE);
+    let required = match field.required {
+        Some(required) => quote_spanned!(span=> ::core::option::Option::Some(#required)),
+        None => quote_spanned!(span=> ::core::option::Option::None),
+    };
+    let primary_key = field.words.primary_key.is_some();
+    quote_spanned! {span=>
+        #krate::__private::Part::Flat {
+            of: #of,
+            shape: #shape,
+            required: #required,
+            primary_key: #primary_key,
+        },
     }
 }
 
@@ -134,6 +223,7 @@ fn object(item: &Struct, tree: &Tree) -> TokenStream {
     let generics = bounded(item);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let fields = &tree.fields;
+    let primary_key = item.primary_key().map(|key| primary_key(item, key));
     quote_spanned! {mixed(ident.span())=>
         #[automatically_derived]
         impl #impl_generics #krate::DsyncObject for #ident #ty_generics #where_clause {
@@ -147,6 +237,37 @@ fn object(item: &Struct, tree: &Tree) -> TokenStream {
         }
         #[automatically_derived]
         impl #impl_generics #krate::ListItem for #ident #ty_generics #where_clause {}
+        #primary_key
+    }
+}
+
+fn primary_key(item: &Struct, key: &Field) -> TokenStream {
+    let ident = &item.ident;
+    let span = mixed(ident.span());
+    let krate = krate_at(item, span);
+    let (key_ident, key_type) = (&key.ident, &key.ty);
+    let mut generics = bounded(item);
+    let key_span = mixed(key_type.span());
+    let key_krate = krate_at(item, key_span);
+    let value = match &key.flatten {
+        None => quote_spanned!(key_span=> &self.#key_ident),
+        // The flattened part's own.
+        Some(_) => quote_spanned!(key_span=> #key_krate::PrimaryKey::primary_key(&self.#key_ident)),
+    };
+    if item.is_generic(key_type) {
+        generics
+            .make_where_clause()
+            .predicates
+            .push(parse_quote!(#key_type: #krate::ToEntityId));
+    }
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    quote_spanned! {span=>
+        #[automatically_derived]
+        impl #impl_generics #krate::PrimaryKey for #ident #ty_generics #where_clause {
+            fn primary_key(&self) -> &dyn #krate::ToEntityId {
+                #value
+            }
+        }
     }
 }
 
@@ -154,40 +275,34 @@ fn entity(item: &Struct, tree: &Tree) -> TokenStream {
     let ident = &item.ident;
     let span = mixed(ident.span());
     let krate = krate_at(item, span);
-    let generics = bounded(item);
+    let mut generics = bounded(item);
+    if let Some(key) = item.primary_key()
+        && item.is_generic(&key.ty)
+    {
+        let ty = &key.ty;
+        generics
+            .make_where_clause()
+            .predicates
+            .push(parse_quote!(#ty: #krate::ToEntityId));
+    }
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let layout = &tree.layout;
-    let (entity_id, primary_key) = match item.primary_key() {
-        None => (None, None),
-        Some(key) => {
-            let (key_ident, key_type) = (&key.ident, &key.ty);
-            let entity_id = quote_spanned! {span=>
-                fn entity_id(&self) -> ::core::result::Result<
-                    ::core::option::Option<#krate::EntityId>,
-                    #krate::InvalidEntityId,
-                > {
-                    #krate::__private::entity_id(self)
-                }
-            };
-            let primary_key = quote_spanned! {span=>
-                #[automatically_derived]
-                impl #impl_generics #krate::PrimaryKey for #ident #ty_generics #where_clause {
-                    type Id = #key_type;
-                    fn primary_key(&self) -> &Self::Id {
-                        &self.#key_ident
-                    }
-                }
-            };
-            (Some(entity_id), Some(primary_key))
+    let entity_id = item.primary_key().map(|_| {
+        quote_spanned! {span=>
+            fn entity_id(&self) -> ::core::result::Result<
+                ::core::option::Option<#krate::EntityId>,
+                #krate::InvalidEntityId,
+            > {
+                #krate::__private::entity_id(self)
+            }
         }
-    };
+    });
     quote_spanned! {span=>
         #[automatically_derived]
         impl #impl_generics #krate::DsyncEntity for #ident #ty_generics #where_clause {
             const LAYOUT: &'static #krate::EntityLayout = #layout;
             #entity_id
         }
-        #primary_key
     }
 }
 
@@ -204,6 +319,9 @@ fn field_layout(item: &Struct, field: &Field) -> TokenStream {
     if field.words.primary_key.is_some() {
         code.extend(quote_spanned!(span=> .with_primary_key()));
     }
+    if field.read_only {
+        code.extend(quote_spanned!(span=> .with_read_only()));
+    }
     if let Some(required) = field.required {
         code.extend(quote_spanned!(span=> .with_required(#required)));
     }
@@ -218,8 +336,8 @@ fn field_layout(item: &Struct, field: &Field) -> TokenStream {
         let text = text.value();
         code.extend(quote_spanned!(span=> .with_foreign_key(#text)));
     } else if let Some(reference) = &field.words.references {
-        let (entity, target) = (&reference.entity, reference.field.to_string());
-        let span = mixed(entity.span());
+        let (entity, target) = (item.named(&reference.entity), reference.field.to_string());
+        let span = mixed(reference.entity.span());
         let krate = krate_at(item, span);
         code.extend(quote_spanned! {span=>
             .with_reference(<#entity as #krate::DsyncEntity>::layout, #target)
@@ -232,12 +350,36 @@ fn field_layout(item: &Struct, field: &Field) -> TokenStream {
 fn shape(item: &Struct, field: &Field) -> TokenStream {
     match &field.words.field_type {
         None => {
-            let ty = &field.ty;
-            let span = mixed(ty.span());
+            let ty = item.in_tree(&field.ty);
+            let span = mixed(field.ty.span());
             let krate = krate_at(item, span);
             quote_spanned!(span=> <#ty as #krate::FieldValue>::SHAPE)
         }
-        Some(word) => declared(item, &field.ty, word),
+        Some(word) => {
+            let span = mixed(field.ty.span());
+            let code = if field.opaque {
+                opaque(item, &field.ty, word)
+            } else {
+                declared(item, &field.ty, word)
+            };
+            match field.words.multiple {
+                Some(_) => quote_spanned!(span=> #code.multiple()),
+                None => code,
+            }
+        }
+    }
+}
+
+/// The shape of a field that other code writes. That the Rust type is a list says nothing, a
+/// `Vec<u8>` may be written as one text; an `Option` is one for that code as well.
+fn opaque(item: &Struct, ty: &Type, word: &TypeWord) -> TokenStream {
+    let span = mixed(ty.span());
+    let krate = krate_at(item, span);
+    let variant = Ident::new(word.variant, span);
+    let leaf = quote_spanned!(span=> #krate::Shape::leaf(#krate::FieldType::#variant));
+    match wrapper(ty) {
+        Some((Wrapper::Option, _)) => quote_spanned!(span=> #leaf.optional()),
+        _ => leaf,
     }
 }
 
@@ -257,7 +399,7 @@ fn declared(item: &Struct, ty: &Type, word: &TypeWord) -> TokenStream {
         Some((Wrapper::Pointer, inner)) => declared(item, inner, word),
         None => {
             let krate = krate_at(item, span);
-            let probe = quote_spanned!(span=> #krate::__private::Probe::<#ty>);
+            let probe = probe(item, ty);
             if word.variant == "Object" {
                 return quote_spanned!(span=> #probe::OBJECT);
             }
@@ -267,6 +409,19 @@ fn declared(item: &Struct, ty: &Type, word: &TypeWord) -> TokenStream {
             }
         }
     }
+}
+
+/// What is known of a type that may be no field value.
+fn probe(item: &Struct, ty: &Type) -> TokenStream {
+    let span = mixed(ty.span());
+    let krate = krate_at(item, span);
+    let ty = item.in_tree(ty);
+    quote_spanned!(span=> #krate::__private::Probe::<#ty>)
+}
+
+/// The type inside of the wrappers that can be seen.
+pub(crate) fn innermost(ty: &Type) -> &Type {
+    wrapper(ty).map_or(ty, |(_, inner)| innermost(inner))
 }
 
 enum Wrapper {
@@ -306,28 +461,54 @@ fn wrapper(ty: &Type) -> Option<(Wrapper, &Type)> {
 }
 
 /// What only constant evaluation can hold against a field: it knows the types of other structs.
+/// Where the field's type depends on a parameter, its own type is not known here; the field that is
+/// referenced is.
 fn checks(item: &Struct, field: &Field) -> TokenStream {
     let mut code = TokenStream::new();
+    let known = !item.is_generic(&field.ty);
     if let Some(reference) = &field.words.references {
         let span = mixed(reference.field.span());
         let krate = krate_at(item, span);
-        let (entity, target) = (&reference.entity, reference.field.to_string());
-        let shape = shape(item, field);
+        let (entity, target) = (item.named(&reference.entity), reference.field.to_string());
+        let from = if known {
+            let shape = shape(item, field);
+            quote_spanned!(span=> ::core::option::Option::Some(#shape))
+        } else {
+            quote_spanned!(span=> ::core::option::Option::None)
+        };
         code.extend(quote_spanned! {span=>
             const _: () = #krate::__private::check_reference(
                 <#entity as #krate::DsyncObject>::FIELDS,
                 #target,
-                &#shape,
+                #from,
             );
         });
     }
-    if let (Some(format), None) = (&field.words.date_format, &field.words.field_type) {
-        let span = mixed(format.span());
-        let krate = krate_at(item, span);
-        let shape = shape(item, field);
-        code.extend(quote_spanned! {span=>
-            const _: () = #krate::__private::check_date_format(&#shape);
-        });
+    match &field.words.field_type {
+        None if known => {
+            if let Some(format) = &field.words.date_format {
+                let span = mixed(format.span());
+                let krate = krate_at(item, span);
+                let shape = shape(item, field);
+                code.extend(quote_spanned! {span=>
+                    const _: () = #krate::__private::check_date_format(&#shape);
+                });
+            }
+        }
+        // A circle of types may be closed by `custom`, and then it must not be walked.
+        Some(word) if known && !field.opaque && word.variant != "Custom" => {
+            let span = mixed(word.text.span());
+            let krate = krate_at(item, span);
+            let probe = probe(item, innermost(&field.ty));
+            let variant = Ident::new(word.variant, span);
+            code.extend(quote_spanned! {span=>
+                const _: () = #krate::__private::check_declared(
+                    #probe::FIELD_TYPE,
+                    #krate::FieldType::#variant,
+                );
+            });
+        }
+        _ => {}
     }
     code
 }
@@ -335,14 +516,7 @@ fn checks(item: &Struct, field: &Field) -> TokenStream {
 /// The generics with a bound on every field type that mentions a type parameter.
 fn bounded(item: &Struct) -> Generics {
     let mut generics = item.generics.clone();
-    let parameters: Vec<_> = generics
-        .params
-        .iter()
-        .filter_map(|parameter| match parameter {
-            GenericParam::Type(parameter) => Some(parameter.ident.clone()),
-            _ => None,
-        })
-        .collect();
+    let parameters = item.type_parameters();
     if parameters.is_empty() {
         return generics;
     }
@@ -350,8 +524,9 @@ fn bounded(item: &Struct) -> Generics {
     let clause = generics.make_where_clause();
     for field in &item.fields {
         let ty = &field.ty;
-        let generic = mentions(ty.to_token_stream(), &|ident| parameters.contains(ident));
-        if generic && field.words.field_type.is_none() {
+        if mentions(ty.to_token_stream(), &|ident| parameters.contains(ident))
+            && field.words.field_type.is_none()
+        {
             clause
                 .predicates
                 .push(parse_quote!(#ty: #krate::FieldValue));

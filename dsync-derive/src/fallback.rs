@@ -1,4 +1,4 @@
-//! What is expanded where there is no struct with named fields: enough that the rest of the
+//! What is expanded where there is nothing to derive from: enough that the rest of the
 //! user's program is judged as if the derive had worked.
 
 use proc_macro2::{Span, TokenStream};
@@ -12,8 +12,8 @@ pub(crate) fn krate() -> Path {
     parse_quote!(::dsync)
 }
 
-pub(crate) fn expand(input: &DeriveInput, kind: Kind) -> TokenStream {
-    let krate = krate();
+pub(crate) fn expand(input: &DeriveInput, kind: Kind, krate: Option<Path>) -> TokenStream {
+    let krate = krate.unwrap_or_else(self::krate);
     let ident = &input.ident;
     let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
     let span = Span::mixed_site();
@@ -22,10 +22,15 @@ pub(crate) fn expand(input: &DeriveInput, kind: Kind) -> TokenStream {
             const SHAPE: #krate::Shape = #krate::Shape::leaf(#krate::FieldType::Custom);
         }
         impl #impl_generics #krate::ListItem for #ident #ty_generics #where_clause {}
+    };
+    if kind == Kind::Value {
+        return code;
+    }
+    code.extend(quote_spanned! {span=>
         impl #impl_generics #krate::DsyncObject for #ident #ty_generics #where_clause {
             const FIELDS: &'static [#krate::FieldLayout] = &[];
         }
-    };
+    });
     if kind == Kind::Entity {
         code.extend(quote_spanned! {span=>
             impl #impl_generics #krate::DsyncEntity for #ident #ty_generics #where_clause {
@@ -33,8 +38,7 @@ pub(crate) fn expand(input: &DeriveInput, kind: Kind) -> TokenStream {
                     &#krate::EntityLayout::new("", "", "", &[]);
             }
             impl #impl_generics #krate::PrimaryKey for #ident #ty_generics #where_clause {
-                type Id = ::std::string::String;
-                fn primary_key(&self) -> &Self::Id {
+                fn primary_key(&self) -> &dyn #krate::ToEntityId {
                     ::core::unreachable!()
                 }
             }

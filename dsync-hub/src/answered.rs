@@ -15,6 +15,13 @@ pub(crate) struct About {
     pub(crate) process_id: Option<String>,
 }
 
+/// The start of what came: as much as shows a mistake, and not an answer as long as the request.
+pub(crate) fn shown(text: &str) -> String {
+    const SHOWN: usize = 100;
+
+    text.chars().take(SHOWN).collect()
+}
+
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) response: Response<Bytes>,

@@ -83,8 +83,9 @@ impl HubBuilder {
         self
     }
 
-    /// Sets how long a sender may take for a request's head, and again for its body. Without it:
-    /// 30 seconds. It is also how long a connection may stay open without a request.
+    /// Sets how long a sender may take for a request's head, again for its body, and again to read
+    /// the answer. Without it: 30 seconds. It is also how long a connection may stay open without a
+    /// request.
     pub fn read_timeout(mut self, limit: Duration) -> Self {
         self.read_timeout = limit;
         self

@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use dsync_core::wire::{Operation, RealtimeRequest, Refusal, parse_object};
 use dsync_core::{DataLayout, Endpoint, EntityToken, Fault, Faults, Field};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::identity::Identity;
-use crate::records::{Found, Records, StoredRecord, field_text};
+use crate::answered::shown;
+use crate::identity::{self, Identity, text_of};
+use crate::record_key::{Found, RecordKey};
+use crate::records::{KeptUnder, Records, StoredRecord};
+use crate::shared_key::value_in;
 
 #[derive(Debug, Default)]
 pub(crate) struct Entities {
@@ -39,7 +42,10 @@ impl Entities {
         for endpoint in data_layout.endpoints() {
             match self.by_token.get(endpoint.entity_token()) {
                 // No clash, so it is the entity of the same name; its records stay.
-                Some(&index) => self.all[index].endpoint = endpoint.clone(),
+                Some(&index) => {
+                    self.all[index].endpoint = endpoint.clone();
+                    self.all[index].records.forget_shared_keys();
+                }
                 None => {
                     self.by_token
                         .insert(endpoint.entity_token().clone(), self.all.len());
@@ -148,98 +154,132 @@ impl Entity {
         };
         let record = record.as_ref().and_then(Value::as_object);
         let identity = Identity::read(&self.endpoint, request, record)?;
+        if let Some((name, _)) = &identity.shared {
+            let field_type = identity::field(&self.endpoint, name).and_then(Field::field_type);
+            self.records.track(name, field_type);
+        }
 
-        match request.operation() {
-            Operation::Create => self.create(identity, process_id, request.body().clone())?,
-            Operation::Update => self.update(identity, request.body().clone())?,
-            Operation::Delete => {
+        let body = request.body().clone();
+        match (request.operation(), record) {
+            (Operation::Create, Some(record)) => self.create(identity, process_id, record, body)?,
+            (Operation::Update, Some(record)) => self.update(identity, record, body)?,
+            // Only a delete has no record.
+            (Operation::Delete, _) | (_, None) => {
                 let key = self.find(&identity)?;
-                self.records.remove(&key);
+                self.records.remove(key);
             }
         }
         Ok(unknown_keys)
     }
 
-    fn create(&mut self, identity: Identity, process_id: &str, body: Bytes) -> Result<(), Refusal> {
-        let (key, key_field) = match (identity.primary, identity.named) {
-            (Some(key), _) => (key, None),
-            (None, Some(key)) => (key, identity.shared_key),
-            (None, None) => (process_id.to_owned(), None),
+    fn create(
+        &mut self,
+        identity: Identity,
+        process_id: &str,
+        record: &Map<String, Value>,
+        body: Bytes,
+    ) -> Result<(), Refusal> {
+        if let Some(id) = &identity.own
+            && self.with_id(id) != Found::None
+        {
+            return Err(self.exists(self.key_name(), id));
+        }
+        if let Some((field, id)) = &identity.shared
+            && self.records.with_shared_key(field, id) != Found::None
+        {
+            return Err(self.exists(field, id));
+        }
+        let kept_under = match (identity.own, &identity.shared) {
+            (Some(id), _) => KeptUnder::Id(id),
+            (None, Some((_, id))) => KeptUnder::SharedKey(id.clone()),
+            (None, None) => KeptUnder::ProcessId(process_id.to_owned()),
         };
-        self.refuse_held(&key, key_field.as_deref())?;
-        self.records.insert(key, key_field, body);
+        self.records
+            .insert(kept_under, identity.shared, record, body);
         Ok(())
     }
 
-    fn update(&mut self, identity: Identity, body: Bytes) -> Result<(), Refusal> {
+    fn update(
+        &mut self,
+        identity: Identity,
+        record: &Map<String, Value>,
+        body: Bytes,
+    ) -> Result<(), Refusal> {
         let key = self.find(&identity)?;
-        let new_key = match identity.primary {
-            // Only a record that was found by its shared key can differ here.
-            Some(primary) if primary != key => {
-                self.refuse_other_primary_key(&key, &primary)?;
-                self.refuse_held(&primary, None)?;
-                primary
+        if let Some(primary) = &identity.primary {
+            self.refuse_other_primary_key(key, primary)?;
+            if self
+                .records
+                .with_own_id(primary)
+                .is_some_and(|held| held != key)
+            {
+                return Err(self.exists(self.key_name(), primary));
             }
-            _ => key.clone(),
-        };
-        self.records.replace(&key, new_key, body);
+        }
+        let kept_under = identity.primary.map(KeptUnder::Id);
+        self.records
+            .replace(key, kept_under, identity.shared, record, body);
         Ok(())
     }
 
-    /// The key of the one held record that an update or a delete means.
-    fn find(&self, identity: &Identity) -> Result<String, Refusal> {
-        if let (Some(field), Some(id)) = (&identity.shared_key, &identity.named) {
-            return match self.records.find_by(field, id) {
-                Found::One(key) => Ok(key.to_owned()),
-                Found::None => Err(self.no_such_record(field, id)),
-                Found::Several => Err(Refusal::Ambiguous {
-                    entity: self.name().to_owned(),
-                    field: field.clone(),
-                    id: id.clone(),
-                }),
-            };
-        }
-        let key = identity
-            .primary
-            .as_ref()
-            .or(identity.named.as_ref())
-            .ok_or(Refusal::NoId)?;
-        if self.records.contains(key) {
-            Ok(key.clone())
-        } else {
-            Err(self.no_such_record(self.key_name(), key))
+    /// The one held record that an update or a delete means.
+    fn find(&self, identity: &Identity) -> Result<RecordKey, Refusal> {
+        let (found, field, id) = match (&identity.shared, &identity.own) {
+            (Some((field, id)), _) => (self.records.with_shared_key(field, id), &**field, id),
+            (None, Some(id)) => (self.with_id(id), self.key_name(), id),
+            (None, None) => return Err(Refusal::NoId),
+        };
+        match found {
+            Found::One(key) => Ok(key),
+            Found::None => Err(self.no_such_record(field, id)),
+            Found::Several => Err(Refusal::Ambiguous {
+                entity: self.name().to_owned(),
+                field: field.to_owned(),
+                id: id.clone(),
+            }),
         }
     }
 
-    fn refuse_held(&self, key: &str, key_field: Option<&str>) -> Result<(), Refusal> {
-        if !self.records.contains(key) {
-            return Ok(());
+    /// What an id means that comes without a shared key's name: the primary key or, in an entity
+    /// that has none, whatever a record is kept under.
+    fn with_id(&self, id: &str) -> Found {
+        match self.endpoint.primary_key() {
+            Some(_) => self.records.with_own_id(id).into_iter().collect(),
+            None => self.records.kept_under(id),
         }
-        Err(Refusal::RecordExists {
-            entity: self.name().to_owned(),
-            field: key_field.unwrap_or(self.key_name()).to_owned(),
-            id: key.to_owned(),
-        })
     }
 
     /// A record that came without its primary key may get one later, but never another one.
-    fn refuse_other_primary_key(&self, key: &str, primary: &str) -> Result<(), Refusal> {
-        let field = self.key_name();
-        let held = self
-            .records
-            .body(key)
-            .and_then(|body| field_text(body, field));
-        match held {
-            Some(held) if held != primary => {
-                let fault = Fault::new(
-                    format!("{}.{field}", self.endpoint.treekey()),
-                    format!(
-                        "is {primary:?}, but the record that is meant has {held:?}: an update cannot change the primary key"
-                    ),
-                );
-                Err(Refusal::Record(fault.into()))
-            }
-            _ => Ok(()),
+    fn refuse_other_primary_key(&self, key: RecordKey, primary: &str) -> Result<(), Refusal> {
+        let (Some(field), Some(held)) = (self.endpoint.primary_key(), self.records.get(key)) else {
+            return Ok(());
+        };
+        let in_body = value_in(&held.body, field.name())
+            .and_then(|value| text_of(field.field_type(), &value).ok());
+        let held = match (in_body, &held.kept_under) {
+            (Some(id), _) => id,
+            (None, KeptUnder::Id(id)) => id.clone(),
+            (None, KeptUnder::SharedKey(_) | KeptUnder::ProcessId(_)) => return Ok(()),
+        };
+        if held == primary {
+            return Ok(());
+        }
+        let fault = Fault::new(
+            format!("{}.{}", self.endpoint.treekey(), field.name()),
+            format!(
+                "is {:?}, but the record that is meant has {:?}: an update cannot change the primary key",
+                shown(primary),
+                shown(&held)
+            ),
+        );
+        Err(Refusal::Record(fault.into()))
+    }
+
+    fn exists(&self, field: &str, id: &str) -> Refusal {
+        Refusal::RecordExists {
+            entity: self.name().to_owned(),
+            field: field.to_owned(),
+            id: id.to_owned(),
         }
     }
 

@@ -125,7 +125,9 @@ impl Hub {
         self.local_addr
     }
 
-    /// The JSON of one record, byte for byte as it came, by the name of its entity and its id.
+    /// The JSON of one record, byte for byte as it came, by the name of its entity and its
+    /// [`entity_id`](StoredRecord::entity_id). Of several, the one whose own id it is, else the
+    /// oldest.
     #[must_use]
     pub fn record(&self, entity_name: &str, entity_id: &str) -> Option<Bytes> {
         self.platform.entities().record(entity_name, entity_id)

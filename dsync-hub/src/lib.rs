@@ -35,7 +35,7 @@
 //! | the address is known | 404 |
 //! | `Auth-Token` is the hub's API key | 401 |
 //! | the method is one of the address | 405, with `Allow` |
-//! | the body is not larger than the limit | 413 |
+//! | the body is not larger than the limit, that of a delete included | 413 |
 //! | the body comes whole and in time | 400, 408 |
 //! | headers, entity token, JSON, data layout, identity | 400, with every fault of a record in `detail.faults` |
 //!
@@ -44,10 +44,20 @@
 //!
 //! # Which record is meant
 //!
-//! A record is kept under the text of its primary key, else under `Entity-Id`, else, for a create,
-//! under the process id. Where `Entity-Id-Field` names another field than the primary key, a shared
-//! key, an update or delete goes to the one record whose field has that value. An update replaces
-//! the whole record.
+//! A record has one id of its own: the text of its primary key, else `Entity-Id`, else the process id
+//! of its create. Where `Entity-Id-Field` names another field than the primary key, a shared key, an
+//! update or delete goes to the one record that has that value, and a create is refused if there is
+//! one. The value is the body's; a body without it leaves the one that a header stated.
+//!
+//! - Values of different fields never meet: a record with the `u` 7 is no obstacle to one with the
+//!   `t` 7. In an entity without a primary key an `Entity-Id` without `Entity-Id-Field` means what
+//!   the record was created with, whatever its field.
+//! - One record has one text. In a field of the type number, 5 and `"5"` are the same; `5.0`,
+//!   `"5e0"` and `"-0"` name nothing and are refused. A boolean needs to be true or false.
+//! - Nothing is known of a shared key before a request names it. So two records can have the same
+//!   value; naming them by it is refused. And the first request that names a field reads all records
+//!   of the entity once; the next ones find theirs by an index.
+//! - An update replaces the whole record. It never changes a primary key.
 //!
 //! # As a program
 //!
@@ -64,11 +74,14 @@ mod hub;
 mod identity;
 mod platform;
 mod random;
+mod record_key;
 mod records;
 mod server;
 mod service;
+mod shared_key;
 #[cfg(test)]
 mod tests;
+mod write_limit;
 
 pub use builder::{HubBuilder, StartError};
 pub use hub::Hub;

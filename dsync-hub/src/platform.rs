@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Request, StatusCode, request};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::answered::{About, Answered};
+use crate::answered::{About, Answered, shown};
 use crate::entities::Entities;
 use crate::random::hex_128;
 
@@ -41,7 +41,8 @@ pub(crate) struct Admitted {
 }
 
 impl Admitted {
-    /// Whether the body means something.
+    /// Whether the body is to be read. That of a delete means nothing, but is held to the same size
+    /// and time as any other: one rule, and a delete that was cut off does nothing.
     pub(crate) fn wants_body(&self) -> bool {
         self.address == Address::Realtime
     }
@@ -74,8 +75,8 @@ impl Platform {
     }
 
     pub(crate) fn entities(&self) -> MutexGuard<'_, Entities> {
-        // A change is one call on a map, made after all checks: a panic before it left nothing half
-        // done.
+        // A change is a few calls on maps that cannot fail, made after all checks: a panic before
+        // them left nothing half done.
         self.entities.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -85,12 +86,13 @@ impl Platform {
     }
 
     /// Everything that can be said about a request before its body is there: the address, the API
-    /// key, the method and the stated size.
+    /// key, the method and the stated size. From here on the head can be shown: its keys are hidden.
     #[expect(
         clippy::result_large_err,
         reason = "an answer is moved once a request, which a box would not make cheaper"
     )]
-    pub(crate) fn admit(&self, head: &request::Parts) -> Result<Admitted, Answered> {
+    pub(crate) fn admit(&self, head: &mut request::Parts) -> Result<Admitted, Answered> {
+        hide_keys(&mut head.headers);
         let address = Address::of(head.uri.path()).ok_or_else(|| no_such_address(head))?;
         let operation = match address {
             Address::Realtime => Operation::from_method(&head.method).map(Operation::as_str),
@@ -134,8 +136,8 @@ impl Platform {
     /// [`admit`](Self::admit) and [`finish`](Self::finish) in one.
     #[cfg(test)]
     pub(crate) fn handle(&self, request: Request<Bytes>) -> http::Response<Bytes> {
-        let (head, body) = request.into_parts();
-        let answered = match self.admit(&head) {
+        let (mut head, body) = request.into_parts();
+        let answered = match self.admit(&mut head) {
             Ok(admitted) => self.finish(&admitted, &Request::from_parts(head, body)),
             Err(refused) => refused,
         };
@@ -152,9 +154,6 @@ impl Platform {
         request: &Request<Bytes>,
         about: &mut About,
     ) -> Result<Vec<String>, Refusal> {
-        if request.body().len() > self.max_body {
-            return Err(self.too_large());
-        }
         let request = RealtimeRequest::decode(request)?;
         let mut entities = self.entities();
         let entity = entities.by_token(request.entity_token())?;
@@ -196,10 +195,7 @@ impl Address {
 }
 
 fn no_such_address(head: &request::Parts) -> Answered {
-    // As much as shows a mistyped address.
-    const SHOWN: usize = 100;
-
-    let path: String = head.uri.path().chars().take(SHOWN).collect();
+    let path = shown(head.uri.path());
     Answered::plain(
         StatusCode::NOT_FOUND,
         format!(
@@ -246,8 +242,8 @@ pub(crate) fn guarded(handle: impl FnOnce() -> Answered) -> Answered {
     })
 }
 
-/// Marks every API key that came, before anything could show the headers.
-pub(crate) fn hide_keys(headers: &mut HeaderMap) {
+/// Marks every API key that came, so that no log and no error can show it.
+fn hide_keys(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
         if *name == headers::AUTH_TOKEN {
             value.set_sensitive(true);

@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::platform::Platform;
 use crate::service;
+use crate::write_limit::WriteLimit;
 
 /// How long a shutdown waits for answers that are under way.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -178,7 +179,7 @@ async fn connection(
             .header_read_timeout(read_timeout)
             // A sender that has closed its side still gets its answer.
             .half_close(true)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(WriteLimit::new(stream, read_timeout)), service)
     );
     let broken = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -12,14 +12,13 @@ use hyper::body::Incoming;
 
 use crate::answered::Answered;
 use crate::body::{self, NoBody};
-use crate::platform::{Platform, guarded, hide_keys};
+use crate::platform::{Platform, guarded};
 
 pub(crate) async fn answer(
     platform: &Platform,
     read_timeout: Duration,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    hide_keys(request.headers_mut());
     let Answered { response, about } = handle(platform, read_timeout, request).await;
     platform.count();
     tracing::info!(
@@ -37,8 +36,8 @@ async fn handle(
     read_timeout: Duration,
     request: Request<Incoming>,
 ) -> Answered {
-    let (head, mut body) = request.into_parts();
-    let admitted = match platform.admit(&head) {
+    let (mut head, mut body) = request.into_parts();
+    let admitted = match platform.admit(&mut head) {
         Ok(admitted) => admitted,
         Err(refused) => {
             discard_unread(body, &head.headers);

@@ -5,6 +5,7 @@ mod identity;
 mod lifecycle;
 mod pure;
 mod registry;
+mod shared_keys;
 mod socket;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ pub(crate) const KEY: &str = "key-2b1f9c";
 const LIMIT: usize = 4096;
 
 /// Four ways to have a key: product (required), note (none), item (optional, a number), and flag
-/// (of any type).
+/// (a boolean).
 pub(crate) fn layout() -> DataLayout {
     let endpoint = |name: &'static str| {
         let token = format!("token-{name}").parse().unwrap();
@@ -44,10 +45,13 @@ pub(crate) fn layout() -> DataLayout {
         .endpoint(
             endpoint("item")
                 .with_field(Field::new("id", FieldType::Number).with_primary_key(true))
-                .with_field(text("ean")),
+                .with_field(text("ean"))
+                .with_field(Field::new("nr", FieldType::Number)),
         )
         .endpoint(
-            endpoint("flag").with_field(Field::new("on", FieldType::Custom).with_primary_key(true)),
+            endpoint("flag")
+                .with_field(Field::new("on", FieldType::Boolean).with_primary_key(true))
+                .with_field(Field::new("any", FieldType::Custom)),
         )
         .build()
         .unwrap()

@@ -61,16 +61,16 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "client")]
-pub use dsync_client::{BuildError, Client, ClientBuilder, Error, Receipt};
+pub use dsync_client::{BuildError, Client, ClientBuilder, Error, NoEnvelope, Receipt, Refused};
 pub use dsync_core::{
     Arity, AuthToken, DataLayout, DataLayoutBuilder, DsyncEntity, DsyncObject, Endpoint, EntityId,
     EntityLayout, EntityToken, EntityTokens, Envelope, Fault, Faults, Field, FieldLayout,
     FieldType, FieldValue, InvalidAuthToken, InvalidEntityId, InvalidEntityToken, ListItem, Opaque,
     PrimaryKey, Sending, Shape, ToEntityId, Transport, TransportError, TransportErrorKind, Treekey,
-    UnknownFieldType, ValidRecord, treekey, wire,
+    UnknownFieldType, ValidRecord, testing, treekey, wire,
 };
 #[cfg(feature = "derive")]
-pub use dsync_derive::{DsyncEntity, DsyncObject};
+pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};
 
 #[doc(hidden)]
 pub use dsync_core::__private;
@@ -84,7 +84,7 @@ pub mod prelude {
         treekey,
     };
     #[cfg(feature = "derive")]
-    pub use dsync_derive::{DsyncEntity, DsyncObject};
+    pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};
 }
 
 /// The README's code runs as a test.

@@ -62,7 +62,8 @@ pub(crate) async fn run(packages: &[Package]) -> Result<Outcome, Box<dyn Error>>
     progress.finish_and_clear();
 
     let mut deleted = 0;
-    if let Some(package) = packages.last() {
+    // The last one, unless nothing would be left to compare.
+    if let [_, .., package] = packages {
         client.delete(package).await?;
         sent.remove(&package.id);
         deleted = 1;

@@ -9,11 +9,7 @@
 //! cargo run --example catalogue -- metadata.json     what `cargo metadata` printed elsewhere
 //! ```
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program for people"
-)]
+#![expect(clippy::print_stderr, reason = "a program for people")]
 
 mod compare;
 mod journey;
@@ -22,6 +18,7 @@ mod schema;
 mod show;
 
 use std::error::Error;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -78,28 +75,41 @@ async fn main() -> ExitCode {
 /// Whether the hub holds in the end what was sent.
 async fn run(source: &Source) -> Result<bool, Box<dyn Error>> {
     let packages = source.read()?;
-
-    println!("The data layout of `{}`:", Package::layout().name());
-    println!("{}\n", show::layout(Package::layout()));
+    say(&format!(
+        "The data layout of `{}`:\n{}\n",
+        Package::layout().name(),
+        show::layout(Package::layout())
+    ))?;
 
     let outcome = journey::run(&packages).await?;
-    println!("{} packages travelled:", packages.len());
-    println!("{}\n", show::summary(&packages, &outcome));
-
+    let mut report = format!(
+        "{} travelled:\n{}\n\n",
+        match packages.len() {
+            1 => "1 package".to_owned(),
+            count => format!("{count} packages"),
+        },
+        show::summary(&packages, &outcome)
+    );
     for difference in &outcome.differences {
-        println!("{difference}");
+        report.push_str(&format!("{difference}\n"));
     }
     let equal = outcome.differences.is_empty();
-    if equal {
-        println!("What the hub holds equals what was sent, byte for byte.");
-        println!(
-            "Next: change a struct in examples/01_catalogue/schema.rs and run this again, or start a hub to send to with `cargo run -p dsync-hub --features cli -- --help`."
-        );
+    report.push_str(&if equal {
+        "What the hub holds equals what was sent, byte for byte.\nNext: change a struct in examples/01_catalogue/schema.rs and run this again, or start a hub to send to with `cargo run -p dsync-hub --features cli -- --help`.".to_owned()
     } else {
-        println!(
+        format!(
             "{} records differ: that is a bug here, please report it.",
             outcome.differences.len()
-        );
-    }
+        )
+    });
+    say(&report)?;
     Ok(equal)
+}
+
+/// Prints. Whoever reads only the first lines (`| head`) has seen what they wanted.
+fn say(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }

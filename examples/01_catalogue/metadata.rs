@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde::Deserialize;
 
@@ -55,35 +55,62 @@ impl Source {
                 .map_err(|error| format!("{} cannot be read: {error}", file.display()))?,
         };
         let metadata: Metadata = serde_json::from_slice(&json).map_err(|error| {
-            format!("this is not what `cargo metadata --format-version 1` prints: {error}")
+            let name = match self {
+                Self::Manifest(manifest) => manifest.display(),
+                Self::File(file) => file.display(),
+            };
+            format!("{name} is not what `cargo metadata --format-version 1` prints: {error}")
         })?;
         Ok(metadata.packages.into_iter().map(Package::from).collect())
     }
 }
 
 /// Asks without the network first. A package that no build on this machine has needed yet is not
-/// there, so a second question may go to the registry; the lock file stays as it is.
+/// there, so a second question may go to the registry. The lock file stays as it is.
 fn ask_cargo(manifest: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let ask = |network: &[&str]| {
-        Command::new(&cargo)
-            .args(["metadata", "--format-version", "1", "--locked"])
-            .args(network)
-            .arg("--manifest-path")
-            .arg(manifest)
-            .output()
-            .map_err(|error| format!("cargo does not start: {error}"))
-    };
-    let mut output = ask(&["--offline"])?;
+    let mut output = cargo_metadata(manifest, &["--offline"])?;
     if !output.status.success() {
-        output = ask(&[])?;
+        eprintln!("some packages are not on this machine yet: asking the registry for them");
+        output = cargo_metadata(manifest, &[])?;
     }
     if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        let why = String::from_utf8_lossy(&output.stderr);
-        Err(format!("cargo metadata failed:\n{}", why.trim_end()).into())
+        return Ok(output.stdout);
     }
+    let why = String::from_utf8_lossy(&output.stderr);
+    let locked = manifest.with_file_name("Cargo.lock").is_file();
+    let advice = if locked {
+        ""
+    } else {
+        "\nThere is no Cargo.lock beside the manifest, and this program does not write one: run `cargo generate-lockfile` there first."
+    };
+    Err(format!("cargo metadata failed:\n{}{advice}", why.trim_end()).into())
+}
+
+fn cargo_metadata(manifest: &Path, network: &[&str]) -> Result<Output, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(network)
+        .arg("--manifest-path")
+        .arg(manifest);
+    // Without it, the packages of every platform that Rust knows would be asked for.
+    if let Some(host) = host() {
+        command.args(["--filter-platform", &host]);
+    }
+    command
+        .output()
+        .map_err(|error| format!("cargo does not start: {error}"))
+}
+
+/// The platform of this machine, as the compiler names it.
+fn host() -> Option<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-vV").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
 }
 
 #[derive(Deserialize)]

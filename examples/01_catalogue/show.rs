@@ -1,6 +1,6 @@
 //! What the program shows: the layout as a table, the differences, and a summary.
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use dsync::prelude::*;
 use dsync::{FieldLayout, Treekey};
 
@@ -68,6 +68,9 @@ pub(crate) fn summary(packages: &[Package], outcome: &Outcome) -> Table {
 
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(header);
+    table
+        .load_style(presets::ASCII_MARKDOWN)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
     table
 }

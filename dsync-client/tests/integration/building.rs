@@ -21,7 +21,6 @@ fn addresses_that_are_taken() {
         "http://[::1]:8080/",
         "http://localhost:8080/api/realtime",
         "http://LOCALHOST/",
-        "http://hub.localhost/api",
     ] {
         build(url).unwrap_or_else(|error| panic!("{url}: {error}"));
     }
@@ -35,7 +34,7 @@ fn addresses_that_are_refused() {
 
     type Test = fn(&BuildError) -> bool;
 
-    let table: [(&str, Test, &str); 22] = [
+    let table: [(&str, Test, &str); 24] = [
         ("", |error| matches!(error, UrlSyntax), "is no URL"),
         (
             "https://a b/",
@@ -129,6 +128,16 @@ fn addresses_that_are_refused() {
             "use https",
         ),
         (
+            "http://hub.localhost/",
+            |error| matches!(error, PlainHttp { .. }),
+            "use https",
+        ),
+        (
+            "http://localhost./",
+            |error| matches!(error, PlainHttp { .. }),
+            "use https",
+        ),
+        (
             "http://notlocalhost/",
             |error| matches!(error, PlainHttp { .. }),
             "use https",
@@ -144,6 +153,13 @@ fn addresses_that_are_refused() {
         assert!(is_it(&error), "{url}: {error:?}");
         assert!(error.to_string().contains(words), "{url}: {error}");
     }
+}
+
+#[test]
+fn an_address_that_percent_encoding_makes_too_long() {
+    let error = build(&format!("https://api.dsync.com/{}", "\"".repeat(30_000))).unwrap_err();
+    assert!(matches!(error, BuildError::UrlSyntax), "{error:?}");
+    build(&format!("https://api.dsync.com/{}", "x".repeat(30_000))).unwrap();
 }
 
 #[test]

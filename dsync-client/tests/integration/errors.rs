@@ -79,6 +79,72 @@ async fn a_long_message_is_whole_but_shown_cut() {
 }
 
 #[tokio::test]
+async fn a_message_writes_no_line_of_its_own() {
+    let forged = "no\r\n2026-01-01 INFO all is well \u{1b}[2J\u{9b}31m\u{202e}\u{2028}\0 \"e\u{301}\" it's C:\\";
+    let body = serde_json::json!({"status": 400, "message": forged}).to_string();
+    for (status, body) in [(400, body.as_str()), (502, forged), (200, forged)] {
+        let error = refused(status, &[], body).await;
+        assert_eq!(error.message(), Some(forged));
+        for text in [error.to_string(), format!("{error:?}")] {
+            for part in [
+                "all is well",
+                r"\r\n",
+                r"\u{1b}[2J",
+                r"\u{9b}",
+                r"\u{202e}",
+                r"\u{2028}",
+            ] {
+                assert!(text.contains(part), "{text}");
+            }
+            let is_harmful = |c: char| c.is_control() || "\u{202e}\u{2028}".contains(c);
+            assert!(!text.contains(is_harmful), "{text}");
+        }
+        let text = error.to_string();
+        assert!(text.ends_with("\"e\u{301}\" it's C:\\"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_is_not_of_dsync() {
+    let bodies: [&[u8]; 8] = [
+        b"<html>Welcome to our hotel</html>",
+        b"\x1f\x8b\x08\0\0\0\0\0",
+        b"[]",
+        b"null",
+        b"200",
+        b"\"OK\"",
+        br#"{"status":200,"message":"OK","data":{"process_id":"p"#,
+        b"{} {}",
+    ];
+    for body in bodies {
+        for status in [200, 202] {
+            let platform = Scripted::default().answer(status, &[("x-trace", "t-1")], body);
+            let error = failed(platform).await;
+            assert!(matches!(error, Error::NoEnvelope(_)), "{error:?}");
+            assert!(error.is_retryable());
+            assert_eq!(error.status().unwrap(), status);
+            assert_eq!(error.headers().unwrap()["x-trace"], "t-1");
+            let text = String::from_utf8_lossy(body);
+            assert_eq!(error.message(), Some(text.trim()));
+            assert!(error.detail().is_none());
+            assert!(error.source().is_none());
+        }
+    }
+
+    let error = refused(200, &[], "<html>").await;
+    assert_eq!(
+        error.to_string(),
+        "the answer was 200 OK, but in no form that a DSYNC platform answers in, so whether the change \
+         was accepted is unknown: check the realtime address, and whether a login page or a proxy \
+         stands before it: <html>"
+    );
+    assert_eq!(
+        format!("{error:?}"),
+        r#"NoEnvelope(NoEnvelope { status: 200, message: Some("<html>"), .. })"#
+    );
+}
+
+#[tokio::test]
 async fn an_envelope_that_contradicts_http_decides() {
     let error = refused(200, &[], r#"{"status":500,"message":"no","data":{}}"#).await;
     assert_eq!(error.status().unwrap(), 500);
@@ -151,7 +217,10 @@ async fn how_long_to_wait() {
         ("-1", None),
         ("1.5", None),
         ("", None),
-        ("99999999999999999999999", None),
+        ("86400", Some(86_400)),
+        ("86401", Some(86_400)),
+        ("18446744073709551615", Some(86_400)),
+        ("99999999999999999999999", Some(86_400)),
         ("Wed, 21 Oct 2026 07:28:00 GMT", None),
     ] {
         let error = refused(503, &[("retry-after", value)], "").await;

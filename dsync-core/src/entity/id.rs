@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use crate::shown::cut;
+
 /// The id of a record, as the header `Entity-Id` carries it.
 ///
 /// Its text is the JSON text of the primary key's value: a text itself, an integer in decimal. It
@@ -95,13 +97,13 @@ pub enum InvalidEntityId {
     #[error("the entity id is empty")]
     Empty,
     /// A blank at an end is lost on its way through HTTP.
-    #[error("the entity id {id:?} begins or ends with a blank")]
+    #[error("the entity id {:?} begins or ends with a blank", cut(.id))]
     BlankAtEnd {
         /// The text.
         id: String,
     },
     /// A control character is illegal in an HTTP header.
-    #[error("the entity id {id:?} has a control character")]
+    #[error("the entity id {:?} has a control character", cut(.id))]
     ControlCharacter {
         /// The text.
         id: String,
@@ -115,6 +117,7 @@ pub enum InvalidEntityId {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a primary key",
     label = "a primary key is a text, an integer or a boolean",
+    note = "for a newtype or an enum of unit variants of your own: `#[derive(FieldValue)]`",
     note = "floats, options, lists and objects have no one text that names a record; a composite key needs a text field that you fill"
 )]
 pub trait ToEntityId {

@@ -94,6 +94,12 @@ impl FieldValue for serde_json::Value {
 
 impl ListItem for serde_json::Value {}
 
+impl FieldValue for serde_json::Map<String, serde_json::Value> {
+    const SHAPE: Shape = Shape::leaf(FieldType::Custom);
+}
+
+impl ListItem for serde_json::Map<String, serde_json::Value> {}
+
 // A map's keys are data, not fields, so it is listed without looking inside.
 impl<K, V, S> FieldValue for HashMap<K, V, S> {
     const SHAPE: Shape = Shape::leaf(FieldType::Custom);

@@ -25,8 +25,8 @@ use crate::layout::{Arity, EntityLayout, FieldLayout, FieldType, Shape};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no DSYNC field type",
     label = "DSYNC cannot tell which of its field types this is",
-    note = "for a struct of your own: `#[derive(DsyncObject)]`",
-    note = "for anything else: `#[dsync(type = \"text\")]` on the field says what serde writes, or `#[dsync(skip)]` leaves it out of the layout"
+    note = "for a type of your own: `#[derive(DsyncObject)]` on a struct with named fields, `#[derive(FieldValue)]` on a newtype or an enum of unit variants",
+    note = "for anything else: `#[dsync(type = \"text\")]` on the field (or another type, such as `datetime`) says what serde writes, or `#[dsync(skip)]` leaves it out of the layout"
 )]
 pub trait FieldValue {
     /// What the type contributes to a field that holds it.
@@ -44,7 +44,7 @@ pub trait FieldValue {
 #[diagnostic::on_unimplemented(
     message = "a list of `{Self}` has no DSYNC field type",
     label = "this list's items cannot stand in a DSYNC list",
-    note = "for a struct of your own: `#[derive(DsyncObject)]`",
+    note = "for a type of your own: `#[derive(DsyncObject)]` on a struct with named fields, `#[derive(FieldValue)]` on a newtype or an enum of unit variants",
     note = "a DSYNC list holds single values: no `Option`, no list",
     note = "`#[dsync(type = \"custom\")]` on the field lists it without looking inside, `#[dsync(skip)]` leaves it out"
 )]
@@ -93,20 +93,17 @@ pub trait DsyncEntity: DsyncObject {
     }
 }
 
-/// An entity with a primary key, so that one of its records can be updated and deleted.
+/// A struct with a primary key. An entity with one can have a record updated and deleted.
 ///
-/// The derive implements it where a field has `#[dsync(primary_key)]`.
+/// The derives implement it where a field has `#[dsync(primary_key)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no primary key, so its records cannot be told apart",
     label = "needs an entity with a primary key",
     note = "put `#[dsync(primary_key)]` on the field that identifies a record; a composite key needs a text field that you fill"
 )]
-pub trait PrimaryKey: DsyncEntity {
-    /// The Rust type of the primary key.
-    type Id: ToEntityId;
-
-    /// The primary key's value.
-    fn primary_key(&self) -> &Self::Id;
+pub trait PrimaryKey: DsyncObject {
+    /// The primary key's value. Not by an associated type, because that could not be a private one.
+    fn primary_key(&self) -> &dyn ToEntityId;
 }
 
 /// What a derived [`DsyncEntity::entity_id`] does where there is a primary key.
@@ -126,6 +123,8 @@ impl<T: FieldValue + ?Sized> Probe<T> {
     #[doc(hidden)]
     pub const ARITY: Arity = T::ARITY;
     #[doc(hidden)]
+    pub const FIELD_TYPE: Option<FieldType> = Some(T::SHAPE.field_type());
+    #[doc(hidden)]
     pub const OBJECT: Shape = match T::SHAPE.field_type() {
         FieldType::Object => T::SHAPE,
         _ => Shape::object(&[]).with_arity(T::ARITY),
@@ -137,6 +136,8 @@ impl<T: FieldValue + ?Sized> Probe<T> {
 pub trait Declared {
     #[doc(hidden)]
     const ARITY: Arity = Arity::ONE;
+    #[doc(hidden)]
+    const FIELD_TYPE: Option<FieldType> = None;
     #[doc(hidden)]
     const OBJECT: Shape = Shape::object(&[]);
 }

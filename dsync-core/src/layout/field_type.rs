@@ -12,6 +12,9 @@ use crate::suggest::did_you_mean;
 /// Source: the `type` key of the Python and PHP SDKs' fields, which define all eleven (PROTOCOL
 /// section 3, a fact). Every number is `number`, whatever its width.
 ///
+/// What the texts of a `url`, `email`, `date`, `time` or `datetime` look like is not written down
+/// anywhere, so validation takes any text for them.
+///
 /// # Examples
 ///
 /// ```
@@ -102,6 +105,12 @@ impl fmt::Display for FieldType {
 )]
 pub struct UnknownFieldType {
     word: String,
+}
+
+impl UnknownFieldType {
+    pub(crate) fn word(&self) -> &str {
+        &self.word
+    }
 }
 
 impl FromStr for FieldType {

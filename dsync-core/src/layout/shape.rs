@@ -38,12 +38,13 @@ impl Arity {
         optional: false,
     };
 
-    /// A list of such values.
+    /// A list of such values. It is there, whatever its items are.
     #[must_use]
     pub const fn multiple(self) -> Self {
+        let _ = self;
         Self {
             multiple: true,
-            ..self
+            optional: false,
         }
     }
 

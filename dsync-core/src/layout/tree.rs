@@ -141,13 +141,14 @@ impl Serialize for EntityLayout {
 }
 
 /// A field of the static tree. Its key is relative: see [`Treekey`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct FieldLayout {
     name: &'static str,
     ident: &'static str,
     shape: Shape,
     required: bool,
     primary_key: bool,
+    read_only: bool,
     description: Option<&'static str>,
     date_format: Option<&'static str>,
     foreign_key: StaticForeignKey,
@@ -175,9 +176,18 @@ impl FieldLayout {
             shape,
             required: !shape.is_optional(),
             primary_key: false,
+            read_only: false,
             description: None,
             date_format: None,
             foreign_key: StaticForeignKey::None,
+        }
+    }
+
+    /// The entity whose field this one refers to, if it does so by `references`.
+    pub(crate) fn referenced_entity(&self) -> Option<&'static EntityLayout> {
+        match self.foreign_key {
+            StaticForeignKey::Reference { entity, .. } => Some(entity()),
+            StaticForeignKey::None | StaticForeignKey::Text(_) => None,
         }
     }
 
@@ -192,6 +202,21 @@ impl FieldLayout {
     #[must_use]
     pub const fn with_primary_key(mut self) -> Self {
         self.primary_key = true;
+        self
+    }
+
+    /// Takes the mark of the field that identifies a record away.
+    pub(crate) const fn without_primary_key(mut self) -> Self {
+        self.primary_key = false;
+        self
+    }
+
+    /// Marks a field that only its own system sets, so it is not required in a write. The layout has
+    /// no key for it; the derive begins the description with "Read only.".
+    #[must_use]
+    pub const fn with_read_only(mut self) -> Self {
+        self.read_only = true;
+        self.required = false;
         self
     }
 
@@ -267,6 +292,12 @@ impl FieldLayout {
     #[must_use]
     pub const fn is_primary_key(&self) -> bool {
         self.primary_key
+    }
+
+    /// Whether only its own system sets the field.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// The free text that describes the field.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::const_text::{ConstText, equal};
 use super::{EntityLayout, FieldLayout};
 
 /// The treekey of a field at its place of use: `product.inventory.qty`.
@@ -87,12 +88,17 @@ impl fmt::Display for Treekey<'_> {
 macro_rules! treekey {
     ($($entity:ident)::+ $(. $field:ident)+) => {{
         const ENTITY: &$crate::EntityLayout = <$($entity)::+ as $crate::DsyncEntity>::LAYOUT;
-        const PATH: &[&str] = &[$(::core::stringify!($field)),+];
-        const KEY: [u8; $crate::__private::treekey_len(ENTITY, PATH)] =
+        const PATH: &[&::core::primitive::str] = &[$(::core::stringify!($field)),+];
+        const KEY: [::core::primitive::u8; $crate::__private::treekey_len(ENTITY, PATH)] =
             $crate::__private::treekey_bytes(ENTITY, PATH);
-        const TEXT: &str = $crate::__private::treekey_text(&KEY);
+        const TEXT: &::core::primitive::str = $crate::__private::treekey_text(&KEY);
         TEXT
     }};
+    ($($other:tt)*) => {
+        ::core::compile_error!(
+            "`treekey!` takes an entity and the names of fields, as in treekey!(Product.inventory.qty)"
+        )
+    };
 }
 
 /// The length of the treekey in bytes, or a compile error where there is no such field.
@@ -144,45 +150,7 @@ pub const fn treekey_text(bytes: &'static [u8]) -> &'static str {
     }
 }
 
-/// Holds a `references` word against the entity it names, at compile time.
-#[doc(hidden)]
-#[track_caller]
-pub const fn check_reference(fields: &[FieldLayout], ident: &str, from: &super::Shape) {
-    let Some(target) = find(fields, ident) else {
-        no_such_field(ident, fields)
-    };
-    if !equal(target.field_type().as_str(), from.field_type().as_str()) || target.is_multiple() {
-        let text = ConstText::<512>::new()
-            .push("the referenced field `")
-            .push(ident)
-            .push("` is ")
-            .push(if target.is_multiple() {
-                "a list of `"
-            } else {
-                "of type `"
-            })
-            .push(target.field_type().as_str())
-            .push("`, this one is of type `")
-            .push(from.field_type().as_str())
-            .push("`: both sides of a reference need the same type");
-        panic!("{}", text.as_str());
-    }
-}
-
-/// Holds a `date_format` word against the field's type, at compile time.
-#[doc(hidden)]
-#[track_caller]
-pub const fn check_date_format(of: &super::Shape) {
-    if !of.field_type().takes_date_format() {
-        let text = ConstText::<256>::new()
-            .push("only a date has a date_format, and this field is of type `")
-            .push(of.field_type().as_str())
-            .push("`: write `type = \"date\"`, `\"time\"` or `\"datetime\"`, or leave it out");
-        panic!("{}", text.as_str());
-    }
-}
-
-const fn find<'a>(fields: &'a [FieldLayout], ident: &str) -> Option<&'a FieldLayout> {
+pub(super) const fn find<'a>(fields: &'a [FieldLayout], ident: &str) -> Option<&'a FieldLayout> {
     let mut index = 0;
     while index < fields.len() {
         if equal(fields[index].rust_name(), ident) {
@@ -193,23 +161,8 @@ const fn find<'a>(fields: &'a [FieldLayout], ident: &str) -> Option<&'a FieldLay
     None
 }
 
-const fn equal(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < a.len() {
-        if a[index] != b[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
-}
-
 #[track_caller]
-const fn no_such_field(ident: &str, fields: &[FieldLayout]) -> ! {
+pub(super) const fn no_such_field(ident: &str, fields: &[FieldLayout]) -> ! {
     let mut text = ConstText::<1024>::new()
         .push("there is no field `")
         .push(ident)
@@ -227,40 +180,4 @@ const fn no_such_field(ident: &str, fields: &[FieldLayout]) -> ! {
         index += 1;
     }
     panic!("{}", text.as_str())
-}
-
-/// A text that is put together in constant evaluation. What does not fit is left out.
-struct ConstText<const CAPACITY: usize> {
-    bytes: [u8; CAPACITY],
-    len: usize,
-}
-
-impl<const CAPACITY: usize> ConstText<CAPACITY> {
-    const fn new() -> Self {
-        Self {
-            bytes: [0; CAPACITY],
-            len: 0,
-        }
-    }
-
-    const fn push(mut self, text: &str) -> Self {
-        let text = text.as_bytes();
-        if self.len + text.len() > CAPACITY {
-            return self;
-        }
-        let mut index = 0;
-        while index < text.len() {
-            self.bytes[self.len] = text[index];
-            self.len += 1;
-            index += 1;
-        }
-        self
-    }
-
-    const fn as_str(&self) -> &str {
-        match std::str::from_utf8(self.bytes.split_at(self.len).0) {
-            Ok(text) => text,
-            Err(_) => "",
-        }
-    }
 }

@@ -1,10 +1,13 @@
 //! A record against its layout: one function, whoever holds the layout.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::node::FieldNode;
 use super::{FieldType, Treekey};
 use crate::faults::{Faults, FaultsBuilder};
+use crate::shown::cut;
 
 /// A record without a fault, and what is worth knowing about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,10 +71,9 @@ impl Walk {
                 Some(value) => self.field(&treekey, field, value, item),
             }
         }
-        for key in object.keys() {
-            if !fields.iter().any(|field| field.name() == key) {
-                self.unknown(&treekey.child(key));
-            }
+        let is_known = known_names(fields, object.len());
+        for key in object.keys().filter(|key| !is_known(key)) {
+            self.unknown(&treekey.child(key));
         }
     }
 
@@ -146,12 +148,25 @@ impl Walk {
         const MOST: usize = 50;
 
         if self.unknown_keys.len() < MOST {
-            let treekey = treekey.to_string();
+            let treekey = cut(&treekey.to_string()).into_owned();
             if !self.unknown_keys.contains(&treekey) {
                 self.unknown_keys.push(treekey);
             }
         }
     }
+}
+
+/// Whether a key is a field's name. With many of both, looking each up in turn would take as long as
+/// a sender likes.
+fn known_names<'a, N: FieldNode>(fields: &'a [N], keys: usize) -> Box<dyn Fn(&str) -> bool + 'a> {
+    // Below this a list is faster than hashing.
+    const MANY: usize = 1_000;
+
+    if fields.len().saturating_mul(keys) < MANY {
+        return Box::new(|key| fields.iter().any(|field| field.name() == key));
+    }
+    let names: HashSet<_> = fields.iter().map(FieldNode::name).collect();
+    Box::new(move |key| names.contains(key))
 }
 
 /// Whether a value that is neither null nor an object with known fields has the type. Numbers and

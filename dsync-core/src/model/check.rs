@@ -75,8 +75,12 @@ fn one_endpoint(endpoint: &Endpoint, faults: &mut FaultsBuilder) {
                     format!("is a second primary key beside `{first}`: an entity has at most one"),
                 ),
             }
-            // A list or an object has no one text that could name a record.
-            if field.is_multiple() || field.field_type() == Some(FieldType::Object) {
+            // These have no one text that could name a record.
+            let single = !matches!(
+                field.field_type(),
+                Some(FieldType::Object | FieldType::Math | FieldType::Custom)
+            );
+            if field.is_multiple() || !single {
                 faults.add(
                     root.child(field.name()),
                     "cannot be the primary key: it needs to be a single value",
@@ -122,14 +126,17 @@ fn one_field(treekey: &Treekey<'_>, field: &Field, faults: &mut FaultsBuilder) {
             format!("states the treekey {stated:?}, which is not its parent's and its name"),
         );
     }
-    match field.type_name().parse::<FieldType>() {
-        Err(error) => faults.add(treekey, error.to_string()),
-        Ok(FieldType::Object) => {}
-        Ok(other) if !field.fields().is_empty() => faults.add(
+    if let Some(problem) = field.type_problem() {
+        faults.add(treekey, problem.to_string());
+    }
+    if let Some(other) = field.field_type()
+        && other != FieldType::Object
+        && !field.fields().is_empty()
+    {
+        faults.add(
             treekey,
             format!("has fields of its own, but is of type {other}: only an object has any"),
-        ),
-        Ok(_) => {}
+        );
     }
     if let (Some(format), Some(field_type)) = (field.date_format(), field.field_type())
         && !field_type.takes_date_format()
@@ -141,13 +148,18 @@ fn one_field(treekey: &Treekey<'_>, field: &Field, faults: &mut FaultsBuilder) {
     }
 }
 
-/// Dots join the segments of a treekey, so no segment may have one.
+/// Dots join the segments of a treekey, so no segment may have one; and the name of a key field
+/// travels in a header, which a blank at an end or a control character would not survive.
 fn problem_of_name(name: &str) -> Option<String> {
     if name.is_empty() {
         Some("has an empty name".to_owned())
     } else if name.contains('.') {
         Some(format!(
             "has a dot in its name {name:?}: dots separate the parts of a treekey"
+        ))
+    } else if name.trim() != name || name.contains(char::is_control) {
+        Some(format!(
+            "has a blank at an end of its name {name:?}, or a control character in it"
         ))
     } else {
         None

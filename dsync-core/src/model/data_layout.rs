@@ -7,8 +7,8 @@ use super::check;
 use super::endpoint::Endpoint;
 use crate::entity::DsyncEntity;
 use crate::faults::{Faults, FaultsBuilder};
-use crate::layout::EntityLayout;
 use crate::layout::json::Form;
+use crate::layout::{EntityLayout, FieldLayout, Treekey};
 use crate::token::{EntityToken, EntityTokens};
 
 /// A system's schema: its endpoints with their fields.
@@ -131,6 +131,40 @@ enum Source {
     Owned(Endpoint),
 }
 
+impl Source {
+    fn name(&self) -> &str {
+        match self {
+            Self::Static(layout) => layout.name(),
+            Self::Owned(endpoint) => endpoint.entity_name(),
+        }
+    }
+}
+
+/// The entities that are referred to are in the layout. Only typed references can be followed: what
+/// a foreign key's text looks like is unknown.
+fn references(
+    parent: &Treekey<'_>,
+    fields: &[FieldLayout],
+    names: &[String],
+    faults: &mut FaultsBuilder,
+) {
+    for field in fields {
+        let treekey = parent.child(field.name());
+        if let Some(entity) = field.referenced_entity()
+            && !names.iter().any(|name| name == entity.name())
+        {
+            faults.add(
+                treekey,
+                format!(
+                    "refers to the entity {:?}, which is not in the data layout",
+                    entity.name()
+                ),
+            );
+        }
+        references(&treekey, field.fields(), names, faults);
+    }
+}
+
 impl DataLayoutBuilder {
     /// Adds the layout of a derived entity.
     #[must_use]
@@ -157,17 +191,32 @@ impl DataLayoutBuilder {
     ///
     /// # Errors
     ///
-    /// Every fault that [`DataLayout::check`] finds, and a token that is none.
+    /// Every fault that [`DataLayout::check`] finds, a token that is none, and a reference to an
+    /// entity that is not in the layout.
     pub fn build(self) -> Result<DataLayout, Faults> {
         let mut faults = FaultsBuilder::default();
         let mut data_layout = Vec::with_capacity(self.sources.len());
+        let names: Vec<_> = self
+            .sources
+            .iter()
+            .map(Source::name)
+            .map(str::to_owned)
+            .collect();
         for source in self.sources {
             match source {
                 Source::Owned(endpoint) => data_layout.push(endpoint),
-                Source::Static(layout) => match Endpoint::from_static(layout, &self.tokens) {
-                    Ok(endpoint) => data_layout.push(endpoint),
-                    Err(error) => faults.add(layout.name(), error.to_string()),
-                },
+                Source::Static(layout) => {
+                    references(
+                        &Treekey::root(layout.name()),
+                        layout.fields(),
+                        &names,
+                        &mut faults,
+                    );
+                    match Endpoint::from_static(layout, &self.tokens) {
+                        Ok(endpoint) => data_layout.push(endpoint),
+                        Err(error) => faults.add(layout.name(), error.to_string()),
+                    }
+                }
             }
         }
         check::endpoints(&data_layout, &mut faults);

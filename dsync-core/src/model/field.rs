@@ -7,9 +7,8 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::layout::FieldType;
 use crate::layout::node::{FieldNode, ForeignKey, OpaqueKey};
-use crate::layout::{FieldLayout, Treekey};
+use crate::layout::{FieldLayout, FieldType, Treekey, UnknownFieldType};
 
 /// One attribute of an entity, in a layout that is known only at run time.
 ///
@@ -30,8 +29,8 @@ use crate::layout::{FieldLayout, Treekey};
 #[derive(Clone, Debug)]
 pub struct Field {
     name: Cow<'static, str>,
-    /// A word rather than a [`FieldType`], so that an unknown one is a fault among the others.
-    type_name: Cow<'static, str>,
+    /// The type, or the unknown word, so that it is a fault among the others.
+    field_type: Result<FieldType, UnknownFieldType>,
     stated_treekey: Option<String>,
     multiple: bool,
     required: bool,
@@ -48,13 +47,13 @@ impl Field {
     /// A field that is neither required nor a list.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, field_type: FieldType) -> Self {
-        Self::empty(name.into(), field_type.as_str().into())
+        Self::empty(name.into(), Ok(field_type))
     }
 
-    fn empty(name: Cow<'static, str>, type_name: Cow<'static, str>) -> Self {
+    fn empty(name: Cow<'static, str>, field_type: Result<FieldType, UnknownFieldType>) -> Self {
         Self {
             name,
-            type_name,
+            field_type,
             stated_treekey: None,
             multiple: false,
             required: false,
@@ -130,7 +129,7 @@ impl Field {
     /// The field's type, or nothing where a layout that was read names one that does not exist.
     #[must_use]
     pub fn field_type(&self) -> Option<FieldType> {
-        self.type_name.parse().ok()
+        self.field_type.as_ref().ok().copied()
     }
 
     /// Whether the value is a list.
@@ -167,6 +166,11 @@ impl Field {
     #[must_use]
     pub fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// What is wrong with the type's word, if it names none.
+    pub(super) fn type_problem(&self) -> Option<&UnknownFieldType> {
+        self.field_type.as_ref().err()
     }
 
     /// The owned copy of a field of the static tree.
@@ -206,7 +210,10 @@ impl FieldNode for Field {
     }
 
     fn type_name(&self) -> &str {
-        &self.type_name
+        match &self.field_type {
+            Ok(field_type) => field_type.as_str(),
+            Err(unknown) => unknown.word(),
+        }
     }
 
     fn field_type(&self) -> Option<FieldType> {
@@ -276,7 +283,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
 
     // By hand, because serde's `flatten`, which the unknown keys would need, loses raw JSON.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
-        let mut field = Field::empty("".into(), "".into());
+        let mut field = Field::empty("".into(), Ok(FieldType::Custom));
         let (mut name, mut type_name) = (None::<String>, None::<String>);
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
             match &*key {
@@ -312,7 +319,7 @@ impl<'de> Visitor<'de> for FieldVisitor {
             ))
         };
         field.name = name.ok_or_else(|| missing("name"))?.into();
-        field.type_name = type_name.ok_or_else(|| missing("type"))?.into();
+        field.field_type = type_name.ok_or_else(|| missing("type"))?.parse();
         Ok(field)
     }
 }

@@ -30,12 +30,16 @@ pub struct Answer {
     process_id: Option<String>,
     detail: Opaque,
     data: Opaque,
+    is_envelope: bool,
     headers: HeaderMap,
 }
 
 impl Answer {
     /// Reads an answer. There is no error: an answer that is no envelope is judged by its HTTP
-    /// status, and its text becomes the message.
+    /// status, and its text becomes the message; [`Answer::is_envelope`] tells the two apart.
+    ///
+    /// The envelope is read as leniently as can be, so that no failure is lost because another part
+    /// of it is odd: its status may be a text or a float, its message anything.
     ///
     /// The HTTP status and the envelope's `status` differ only by mistake. If one says success (2xx)
     /// and the other failure (4xx, 5xx), the envelope decides, because whoever wrote it knew.
@@ -48,21 +52,37 @@ impl Answer {
             process_id: None,
             detail: None,
             data: None,
+            is_envelope: true,
             headers: parts.headers,
         };
-        match serde_json::from_slice::<Envelope>(&body) {
-            Ok(envelope) => {
-                if contradict(envelope.status, answer.status) {
-                    answer.status = envelope.status;
+        if body.is_empty() {
+            return answer;
+        }
+        match Loose::read(&body) {
+            Some(envelope) => {
+                if let Some(stated) = envelope.status.as_deref().and_then(status)
+                    && contradict(stated, answer.status)
+                {
+                    answer.status = stated;
                 }
-                answer.message = Some(envelope.message).filter(|text| !text.is_empty());
+                answer.message = envelope.message.as_deref().and_then(message);
                 answer.process_id = envelope.data.as_deref().and_then(process_id);
                 answer.detail = envelope.detail;
                 answer.data = envelope.data;
             }
-            Err(_) => answer.message = excerpt(&body),
+            None => {
+                answer.is_envelope = false;
+                answer.message = excerpt(&body);
+            }
         }
         answer
+    }
+
+    /// Whether the body was a JSON object, or there was none. If not, something else than a DSYNC
+    /// peer answered, a proxy's login page for instance, and a success is none.
+    #[must_use]
+    pub fn is_envelope(&self) -> bool {
+        self.is_envelope
     }
 
     /// The status that counts.
@@ -71,7 +91,7 @@ impl Answer {
         self.status
     }
 
-    /// Whether the change was accepted: any 2xx. The SDKs take only 200.
+    /// Whether the status is a success: any 2xx. The SDKs take only 200.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.status.is_success()
@@ -121,6 +141,44 @@ impl Answer {
             .map(|detail| detail.faults)
             .unwrap_or_default()
     }
+}
+
+/// An envelope whose parts may be anything.
+#[derive(Deserialize)]
+struct Loose {
+    #[serde(default)]
+    status: Opaque,
+    #[serde(default)]
+    message: Opaque,
+    #[serde(default)]
+    detail: Opaque,
+    #[serde(default)]
+    data: Opaque,
+}
+
+impl Loose {
+    fn read(body: &[u8]) -> Option<Self> {
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        // serde would read a list as a struct's fields in their order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return None;
+        }
+        serde_json::from_slice(body).ok()
+    }
+}
+
+/// `500`, `500.0` or `"500"`.
+fn status(raw: &RawValue) -> Option<StatusCode> {
+    let text = raw.get().trim_matches('"').trim();
+    let number: f64 = text.parse().ok()?;
+    StatusCode::from_bytes(number.to_string().as_bytes()).ok()
+}
+
+fn message(raw: &RawValue) -> Option<String> {
+    let text = serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Whether one is a success and the other a failure. A redirect is neither.

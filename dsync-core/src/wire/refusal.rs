@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::envelope::Envelope;
 use crate::faults::{Fault, Faults};
+use crate::shown::cut;
 
 /// Why a request is refused.
 ///
@@ -51,7 +52,7 @@ pub enum Refusal {
     #[error("the body is incomplete: the connection ended before all of it came")]
     BodyIncomplete,
     /// The body is not JSON.
-    #[error("the body is not JSON: {problem}")]
+    #[error("the body is not JSON that can be read: {problem}")]
     BodyNotJson {
         /// What the parser says, with line and column.
         problem: String,
@@ -66,7 +67,8 @@ pub enum Refusal {
     },
     /// No entity has this token.
     #[error(
-        "no entity has the token {token:?}: it must be an entity_token of a data layout that is registered here"
+        "no entity has the token {:?}: it must be an entity_token of a data layout that is registered here",
+        cut(.token)
     )]
     UnknownEntityToken {
         /// The token that came.
@@ -77,7 +79,9 @@ pub enum Refusal {
     Record(Faults),
     /// The record's own field says something else than `Entity-Id`.
     #[error(
-        "the header Entity-Id says {header:?}, but the record's {field:?} is {record}: they must be the same"
+        "the header Entity-Id says {:?}, but the record's {field:?} is {:?}: they must be the same",
+        cut(.header),
+        cut(.record)
     )]
     IdsDiffer {
         /// The field that `Entity-Id` stands for.
@@ -91,7 +95,7 @@ pub enum Refusal {
     #[error("nothing says which record is meant: send the header Entity-Id")]
     NoId,
     /// An update or a delete of something that is not there.
-    #[error("there is no {entity} with the {field} {id:?}")]
+    #[error("there is no {entity} with the {field} {:?}: it was never created, or is deleted already", cut(.id))]
     NoSuchRecord {
         /// The entity's name.
         entity: String,
@@ -101,7 +105,7 @@ pub enum Refusal {
         id: String,
     },
     /// A create of something that is there already.
-    #[error("there is a {entity} with the {field} {id:?} already: update it, or create another")]
+    #[error("there is a {entity} with the {field} {:?} already: update it, or create another", cut(.id))]
     RecordExists {
         /// The entity's name.
         entity: String,
@@ -111,7 +115,7 @@ pub enum Refusal {
         id: String,
     },
     /// More than one record has the value that the request names.
-    #[error("more than one {entity} has the {field} {id:?}: name one by its primary key")]
+    #[error("more than one {entity} has the {field} {:?}: name one by a field whose value only it has", cut(.id))]
     Ambiguous {
         /// The entity's name.
         entity: String,

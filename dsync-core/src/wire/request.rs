@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::{Map, Value};
 
 use super::headers::{AUTH_TOKEN, ENTITY_ID, ENTITY_ID_FIELD, ENTITY_TOKEN};
-use super::{Operation, Refusal};
+use super::{Operation, Refusal, json};
 use crate::auth::AuthToken;
 use crate::entity::EntityId;
 use crate::entity::header_text;
@@ -238,12 +238,12 @@ pub fn decode_operation(method: &Method) -> Result<Operation, Refusal> {
 ///
 /// # Errors
 ///
-/// [`Refusal::BodyNotJson`] or [`Refusal::BodyNotObject`].
+/// [`Refusal::BodyNotJson`], also where a key stands twice, and [`Refusal::BodyNotObject`].
 pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     if body.is_empty() {
         return Err(Refusal::BodyNotObject { found: "empty" });
     }
-    let value = serde_json::from_slice(body).map_err(|error| Refusal::BodyNotJson {
+    let value = json::read(body).map_err(|error| Refusal::BodyNotJson {
         problem: error.to_string(),
     })?;
     let found = match value {

@@ -75,7 +75,7 @@ fn the_header_and_the_record_must_say_the_same() {
             "product",
             "Entity-Id: S-2",
             r#"{"sku":"S-1"}"#,
-            "the record's \"sku\" is S-1",
+            "the record's \"sku\" is \"S-1\"",
         ),
         (
             "product",
@@ -87,19 +87,19 @@ fn the_header_and_the_record_must_say_the_same() {
             "product",
             "Entity-Id: 5\nEntity-Id-Field: ean",
             r#"{"sku":"S-1","ean":"4"}"#,
-            "\"ean\" is 4",
+            "\"ean\" is \"4\"",
         ),
         (
             "item",
             "Entity-Id: 07",
             r#"{"id":7}"#,
-            "the record's \"id\" is 7",
+            "the record's \"id\" is \"7\"",
         ),
         (
             "note",
             "Entity-Id: a\nEntity-Id-Field: code",
             r#"{"code":"b"}"#,
-            "\"code\" is b",
+            "\"code\" is \"b\"",
         ),
         (
             "product",
@@ -142,14 +142,34 @@ fn a_value_that_cannot_name_a_record_is_a_fault_at_its_treekey() {
         ("product", "sku", r#""a\r\nb""#, "a control character"),
         ("item", "id", "1.5", "no integer"),
         ("item", "id", "1e2", "no integer"),
+        ("item", "id", "5.0", "needs an integer"),
+        ("item", "id", "-0", "needs an integer"),
         ("item", "id", "18446744073709551616", "no integer"),
-        ("flag", "on", "[1]", "a list"),
-        ("flag", "on", "{}", "an object"),
+        ("item", "id", r#""5e0""#, "needs an integer"),
+        ("item", "id", r#""5.0""#, "needs an integer"),
+        ("item", "id", r#""-0""#, "needs an integer"),
+        (
+            "item",
+            "id",
+            r#""18446744073709551616""#,
+            "needs an integer",
+        ),
+        // These are no numbers to the layout already.
+        ("item", "id", r#""+5""#, "must be a number"),
+        ("item", "id", r#"" 5""#, "must be a number"),
+        ("item", "id", r#""05""#, "must be a number"),
+        ("item", "nr", r#""5.0""#, "needs an integer"),
+        ("item", "nr", "5.0", "needs an integer"),
+        ("flag", "on", "1", "needs true or false"),
+        ("flag", "on", r#""0""#, "needs true or false"),
+        ("flag", "any", "[1]", "a list"),
+        ("flag", "any", "{}", "an object"),
     ];
     for (entity, field, value, words) in rows {
         for method in ["POST", "PUT"] {
+            let headers = format!("Entity-Id-Field: {field}");
             let body = format!(r#"{{"{field}":{value}}}"#);
-            let answer = platform.refuse(request(method, entity, "", &body), 400, words);
+            let answer = platform.refuse(request(method, entity, &headers, &body), 400, words);
             let fault = &answer["detail"]["faults"][0];
             assert_eq!(fault["treekey"], format!("{entity}.{field}"));
         }
@@ -185,6 +205,42 @@ fn an_update_or_a_delete_needs_a_record_that_is_held() {
         request("DELETE", "item", "Entity-Id: a", ""),
         400,
         "there is no item",
+    );
+}
+
+#[test]
+fn a_number_and_its_text_are_the_same_record() {
+    let platform = platform();
+    platform.accept("POST", "item", "", r#"{"id":5,"nr":"7"}"#);
+    platform.refuse(request("POST", "item", "", r#"{"id":"5"}"#), 400, "already");
+    let shared = "Entity-Id: 7\nEntity-Id-Field: nr";
+    platform.accept("PUT", "item", shared, r#"{"id":"5","nr":7}"#);
+    assert_eq!(ids(&platform, "item"), ["5"]);
+    platform.accept("DELETE", "item", "Entity-Id: 5", "");
+
+    platform.accept("POST", "flag", "", r#"{"on":true}"#);
+    platform.refuse(
+        request("POST", "flag", "", r#"{"on":"true"}"#),
+        400,
+        "already",
+    );
+}
+
+#[test]
+fn a_header_gives_no_record_a_name_that_its_field_cannot_have() {
+    let platform = platform();
+    for (headers, body) in [
+        ("Entity-Id: 5.0", "{}"),
+        ("Entity-Id: +5", r#"{"id":null}"#),
+        ("Entity-Id: 5e0\nEntity-Id-Field: nr", r#"{"id":1}"#),
+    ] {
+        let create = request("POST", "item", headers, body);
+        platform.refuse(create, 400, "Entity-Id is wrong");
+    }
+    platform.refuse(
+        request("DELETE", "item", "Entity-Id: 5.0", ""),
+        400,
+        "there is no item with the id \"5.0\"",
     );
 }
 
@@ -229,6 +285,13 @@ fn a_shared_key_finds_the_one_record_that_has_its_value() {
         "cannot change",
     );
     assert_eq!(answer["detail"]["faults"][0]["treekey"], "product.sku");
+    let long = format!(r#"{{"sku":"{}","ean":"4"}}"#, "S".repeat(3000));
+    let answer = platform.refuse(
+        request("PUT", "product", &by("4"), &long),
+        400,
+        "cannot change",
+    );
+    assert!(answer.to_string().len() < 1000, "{answer}");
 
     platform.accept("DELETE", "product", &by("4"), "");
     assert_eq!(ids(&platform, "product"), ["S-2", "S-3", "6"]);

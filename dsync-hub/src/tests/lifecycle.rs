@@ -81,8 +81,12 @@ async fn shutdown_answers_what_has_begun_and_the_records_stay_readable() {
     one_answer(&mut sending);
 
     let began = Instant::now();
+    let address = hub.local_addr();
     let finish = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(100));
+        // The shutdown has begun when nobody listens any more.
+        while TcpStream::connect(address).is_ok() {
+            std::thread::yield_now();
+        }
         sending.write_all(br#"{"sku":"S-2"}"#).unwrap();
         one_answer(&mut sending)
     });

@@ -108,6 +108,14 @@ fn every_refusal_says_what_is_wrong_and_changes_nothing() {
             "more than once",
         ),
         (
+            request("POST", "product", "Entity-Token: token-note", S1),
+            "the header Entity-Token is wrong: it is there more than once",
+        ),
+        (
+            request("POST", "product", "", r#"{"sku":"S-2","sku":"S-3"}"#),
+            "\"sku\"",
+        ),
+        (
             request("PUT", "product", "", r#"{"sku":"S-2"}"#),
             "there is no product with the sku",
         ),
@@ -165,8 +173,9 @@ fn the_checks_come_in_their_order() {
         413,
         "the limit is 4096 bytes",
     );
+    // Also where the body means nothing.
     platform.refuse(
-        head("POST", KEY, None, &large),
+        head("DELETE", KEY, Some("99999"), ""),
         413,
         "the limit is 4096 bytes",
     );
@@ -189,9 +198,8 @@ fn the_checks_come_in_their_order() {
     );
 
     // As large as the limit is not too large.
-    let body = format!(r#"{{"sku":"S-1"}}{}"#, " ".repeat(LIMIT - 13));
-    assert_eq!(body.len(), LIMIT);
-    platform.accept("POST", "product", "", &body);
+    let length = format!("Content-Length: {LIMIT}");
+    platform.accept("POST", "product", &length, S1);
 }
 
 #[test]
@@ -238,6 +246,27 @@ fn addresses_have_their_methods() {
         "{text}"
     );
     json(&answer);
+}
+
+#[test]
+fn an_admitted_head_shows_no_key_and_a_refused_one_neither() {
+    let platform = platform();
+    let keys = [(KEY, true), ("SECRET-OTHER", false)];
+    for ((key, good), path) in keys
+        .into_iter()
+        .flat_map(|key| [(key, "/api/realtime"), (key, "/nothing")])
+    {
+        let request = Request::builder().method("POST").uri(path);
+        let request = request
+            .header("Auth-Token", key)
+            .header("Entity-Id", "S-1")
+            .body(());
+        let (mut head, ()) = request.unwrap().into_parts();
+        let admitted = platform.admit(&mut head).is_ok();
+        assert_eq!(admitted, good && path == "/api/realtime");
+        let shown = format!("{head:?}");
+        assert!(!shown.contains(key) && shown.contains("S-1"), "{shown}");
+    }
 }
 
 #[test]

@@ -33,6 +33,23 @@ fn a_layout_is_replaced_where_the_token_stays_and_its_records_are_kept() {
 }
 
 #[test]
+fn a_shared_key_of_another_type_finds_the_records_that_are_kept() {
+    let platform = platform();
+    let by_nr = |id: &str| format!("Entity-Id: {id}\nEntity-Id-Field: nr");
+    platform.accept("POST", "item", &by_nr("7"), r#"{"id":1,"nr":7}"#);
+    // Too many digits for a number, so that it names nothing.
+    let body = r#"{"id":2,"nr":"5.0"}"#;
+    platform.accept("POST", "item", "", body);
+    let field = |name, field_type| Field::new(name, field_type);
+    let item = Endpoint::new("item", "/entity/item", "token-item".parse().unwrap())
+        .with_field(field("id", FieldType::Number).with_primary_key(true))
+        .with_field(field("nr", FieldType::Math));
+    platform.entities().register(&layout([item])).unwrap();
+    platform.accept("PUT", "item", &by_nr("5.0"), body);
+    platform.accept("DELETE", "item", &by_nr("7"), "");
+}
+
+#[test]
 fn faults_and_clashes_register_nothing() {
     let platform = platform();
     let clashing = layout([

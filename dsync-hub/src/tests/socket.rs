@@ -34,6 +34,12 @@ pub(crate) fn head(method: &str, headers: &str) -> String {
     head + "\r\n"
 }
 
+fn sent(hub: &Hub, request: &str) -> TcpStream {
+    let mut stream = connect(hub);
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
 /// All that comes until the hub closes.
 pub(crate) fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
@@ -148,6 +154,28 @@ async fn a_stated_length_beyond_the_limit_is_refused_before_the_body_comes() {
 }
 
 #[tokio::test]
+async fn a_body_may_be_as_long_as_the_limit_whether_or_not_its_length_is_stated() {
+    let builder = Hub::builder().auth_token(AuthToken::new(KEY).unwrap());
+    let builder = builder.data_layout(layout()).max_body(13);
+    let hub = builder.start().await.unwrap();
+    for (method, sku, status) in [
+        ("POST", "S-1", "200"),
+        ("POST", "S-12", "413"),
+        ("DELETE", "S-12", "413"),
+        ("DELETE", "S-1", "200"),
+    ] {
+        let body = format!(r#"{{"sku":"{sku}"}}"#);
+        let chunked = head(method, "Entity-Id: S-1\nTransfer-Encoding: chunked")
+            + &format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        let answer = one_answer(&mut sent(&hub, &chunked));
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{method} {sku}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn expect_100_continue_is_answered_after_the_head_was_found_good() {
     let hub = hub().await;
     let body = r#"{"sku":"S-1"}"#;
@@ -207,4 +235,40 @@ async fn slow_senders_are_cut_off() {
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains("did not come within 200ms"), "{answer}");
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_is_cut_off_and_one_that_reads_is_not() {
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    let builder = Hub::builder().auth_token(AuthToken::new(KEY).unwrap());
+    let builder = builder.data_layout(layout()).read_timeout(LIMIT);
+    let hub = builder.start().await.unwrap();
+    // More than the operating system keeps for a reader.
+    for index in 0..4 {
+        let body = format!(r#"{{"sku":"S-{index}","x":"{}"}}"#, "x".repeat(8 << 20));
+        let length = format!("Content-Length: {}\nConnection: close", body.len());
+        let answer = exchange(&hub, &(head("POST", &length) + &body));
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    let ask = head("GET", "").replacen("/api/realtime", "/hub/records", 1);
+
+    // Each answer has the time for itself, also on a connection that lasts longer.
+    let (began, mut reading) = (Instant::now(), connect(&hub));
+    while began.elapsed() < LIMIT * 3 / 2 {
+        reading.write_all(ask.as_bytes()).unwrap();
+        assert!(one_answer(&mut reading).len() > 32 << 20);
+    }
+    drop(reading);
+
+    let mut stuck = sent(&hub, &ask);
+    // The answer has begun.
+    stuck.read_exact(&mut [0]).unwrap();
+    let began = Instant::now();
+    // It waits for answers that are under way, for five seconds.
+    hub.shutdown().await;
+    assert!(began.elapsed() < Duration::from_secs(4));
+    let mut rest = Vec::new();
+    let whole = stuck.read_to_end(&mut rest).is_ok() && rest.len() > 32 << 20;
+    assert!(!whole, "{} bytes came", rest.len());
 }

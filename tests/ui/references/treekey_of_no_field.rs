@@ -15,4 +15,6 @@ fn main() {
     let _ = treekey!(Product.inventory.quantity);
     let _ = treekey!(Product.inventory.qty.more);
     let _ = treekey!(Inventory.qty);
+    let _ = treekey!(Product);
+    let _ = treekey!("product.inventory");
 }

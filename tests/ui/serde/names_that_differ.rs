@@ -6,4 +6,10 @@ struct Odd {
     value: u8,
 }
 
+#[derive(serde::Serialize, DsyncObject)]
+#[serde(rename_all(serialize = "camelCase", deserialize = "PascalCase"))]
+struct All {
+    two_words: u8,
+}
+
 fn main() {}

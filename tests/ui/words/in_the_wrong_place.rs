@@ -10,8 +10,11 @@ struct Product {
 #[derive(DsyncObject)]
 #[dsync(name = "part", endpoint_url = "/part")]
 struct Part {
-    #[dsync(primary_key)]
     id: u8,
 }
+
+#[derive(FieldValue)]
+#[dsync(entity_token = "t-1", date_format = "YYYY")]
+struct Value(u8);
 
 fn main() {}

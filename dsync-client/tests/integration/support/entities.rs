@@ -45,9 +45,7 @@ impl DsyncEntity for Product {
 }
 
 impl PrimaryKey for Product {
-    type Id = String;
-
-    fn primary_key(&self) -> &String {
+    fn primary_key(&self) -> &dyn ToEntityId {
         &self.sku
     }
 }
@@ -93,9 +91,7 @@ impl DsyncEntity for Unmarked {
 }
 
 impl PrimaryKey for Unmarked {
-    type Id = u32;
-
-    fn primary_key(&self) -> &u32 {
+    fn primary_key(&self) -> &dyn ToEntityId {
         &self.id
     }
 }

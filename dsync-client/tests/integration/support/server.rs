@@ -138,9 +138,9 @@ impl Connection {
         self.0.write_all(bytes.as_ref()).expect("the peer is there");
     }
 
-    /// Sends what the peer may no longer want to read.
-    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = self.0.write_all(bytes.as_ref());
+    /// Sends what the peer may no longer want to read, and says whether it went out.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.0.write_all(bytes.as_ref()).is_ok()
     }
 
     pub(crate) fn answer(&mut self, status: &str, body: &str) {

@@ -4,6 +4,7 @@ use dsync::prelude::*;
 struct Product {
     #[dsync(primary_key, skip)]
     sku: String,
+    name: String,
 }
 
 #[derive(serde::Serialize, DsyncEntity)]
@@ -11,12 +12,7 @@ struct Order {
     #[serde(skip)]
     #[dsync(primary_key)]
     id: u8,
-}
-
-#[derive(DsyncEntity)]
-struct Customer {
-    #[dsync(primary_key, optional)]
-    id: u8,
+    total: f64,
 }
 
 fn main() {}

@@ -1,0 +1,73 @@
+//! The facade under another name.
+
+#![deny(warnings)]
+
+use exchange::prelude::*;
+
+/// A part.
+#[derive(Debug, DsyncObject)]
+#[dsync(crate = "::exchange")]
+pub struct Address {
+    /// The city
+    pub city: String,
+}
+
+/// A newtype as a key.
+#[derive(Debug, FieldValue)]
+#[dsync(crate = "::exchange")]
+pub struct Number(pub u64);
+
+/// An entity that uses every kind of generated code.
+#[derive(Debug, DsyncEntity)]
+#[dsync(crate = "::exchange")]
+pub struct Customer {
+    /// What names a customer
+    #[dsync(primary_key)]
+    pub number: Number,
+    /// Two prefixes
+    pub home: Address,
+    /// Two prefixes
+    pub work: Option<Address>,
+    /// A declared type
+    #[dsync(type = "email")]
+    pub emails: Vec<String>,
+    /// A reference
+    #[dsync(references = Customer::number)]
+    pub referred_by: Option<Number>,
+}
+
+/// A generic part.
+#[derive(Debug, DsyncObject)]
+#[dsync(crate = "::exchange")]
+pub struct Page<T> {
+    /// The items
+    pub items: Vec<T>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The mistakes of `tests/ui` come out the same.
+    #[test]
+    fn compile_errors_are_the_same() {
+        trybuild::TestCases::new().compile_fail("ui/*.rs");
+    }
+
+    #[test]
+    fn the_derives_work() {
+        assert_eq!(exchange::treekey!(Customer.work.city), "customer.work.city");
+        assert_eq!(Customer::layout().fields().len(), 5);
+        assert_eq!(<Page<Address> as DsyncObject>::FIELDS[0].fields().len(), 1);
+        let customer = Customer {
+            number: Number(7),
+            home: Address {
+                city: String::new(),
+            },
+            work: None,
+            emails: Vec::new(),
+            referred_by: None,
+        };
+        assert_eq!(customer.entity_id().unwrap().unwrap().as_str(), "7");
+    }
+}

@@ -34,6 +34,8 @@ features: ## the builds without default features
 	cargo check -p dsync-client --no-default-features
 	cargo check -p dsync-hub --no-default-features
 	cargo test -p dsync-sdk --no-default-features --features derive --lib
+	cargo test -p dsync-tests --features foreign-types types
+	cargo test -p dsync-core -p dsync-sdk --all-features --doc
 	cargo test -p dsync-hub --all-features
 
 .PHONY: examples

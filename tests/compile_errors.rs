@@ -4,5 +4,6 @@
 #[test]
 fn every_mistake_says_what_to_do() {
     let cases = trybuild::TestCases::new();
+    cases.pass("ui_pass/*.rs");
     cases.compile_fail("ui/*/*.rs");
 }

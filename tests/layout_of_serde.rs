@@ -418,7 +418,7 @@ fn flattened_parts_and_tags_are_fields_of_the_struct() {
     assert_eq!(
         found,
         [
-            ("kind", true),
+            ("kind", false),
             ("own", true),
             ("someText", true),
             ("required_there", false),

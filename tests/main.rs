@@ -9,16 +9,23 @@
 
 mod support;
 
+// The compiler's lists of types that would do depend on the features.
+#[cfg(not(feature = "foreign-types"))]
 mod compile_errors;
+mod corpus;
 mod dependencies;
+mod guide;
 mod layout_matches;
 mod layout_of_serde;
 mod layout_of_the_sdks;
 mod layout_rules;
+mod lenient;
 mod nesting;
 mod python_client;
+mod references;
 mod refusals;
 mod schema_of_others;
 mod secrets;
+mod types;
 mod validation;
 mod wire;

@@ -192,7 +192,9 @@ impl fmt::Debug for ClientBuilder {
 }
 
 /// Why there is no client. The API key is in none of the messages.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is its message, because that is what a `main` that returns it shows.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The API key cannot be one.
@@ -267,4 +269,10 @@ pub enum BuildError {
         /// The cause.
         source: Box<dyn StdError + Send + Sync>,
     },
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

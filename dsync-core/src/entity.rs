@@ -1,5 +1,6 @@
 //! The three traits that the derives implement, and what they rest on.
 
+mod foreign_types;
 mod id;
 mod std_types;
 mod traits;

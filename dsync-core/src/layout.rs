@@ -6,11 +6,13 @@ mod const_text;
 mod field_type;
 pub(crate) mod join;
 pub(crate) mod json;
+pub(crate) mod lenient;
 pub(crate) mod node;
 mod shape;
 mod tree;
 pub(crate) mod treekey;
 pub(crate) mod validate;
+mod writer;
 
 pub use field_type::{FieldType, UnknownFieldType};
 pub use shape::{Arity, Shape};

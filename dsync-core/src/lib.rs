@@ -9,6 +9,7 @@
 //! - [`entity`]: the traits between a Rust struct and its layout, and a record's id;
 //! - [`model`]: layouts known only at run time, and the data layout of a whole system;
 //! - [`wire`]: realtime requests and answers as bytes, and the envelope around them;
+//! - [`dates`]: the platform's formats of dates, for serde's `with`;
 //! - [`Transport`]: the seam where I/O begins.
 //!
 //! "PROTOCOL section 3" and the like name sections of `docs/PROTOCOL.md` in the repository, which says
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+pub mod dates;
 pub mod entity;
 mod envelope;
 mod faults;

@@ -49,6 +49,7 @@ use crate::layout::{FieldLayout, Treekey, validate};
 #[track_caller]
 pub fn assert_layout_matches<T: DsyncObject + Serialize>(samples: impl IntoIterator<Item = T>) {
     let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
     let name = name.rsplit("::").next().unwrap_or(name);
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();

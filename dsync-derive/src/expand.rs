@@ -136,10 +136,12 @@ impl Tree {
 fn array(item: &Struct) -> (TokenStream, TokenStream) {
     let span = mixed(item.ident.span());
     let krate = krate_at(item, span);
+    // serde always writes it, and reads the struct without it as well.
     let tag = item.tag.as_ref().map(|tag| {
         let name = tag.value();
         quote_spanned! {span=>
-            #krate::FieldLayout::new(#name, #krate::Shape::leaf(#krate::FieldType::Text)),
+            #krate::FieldLayout::new(#name, #krate::Shape::leaf(#krate::FieldType::Text))
+                .with_required(false),
         }
     });
     let Some(last) = item

@@ -22,6 +22,8 @@ mod errors;
 mod expand;
 mod fallback;
 mod names;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use proc_macro::TokenStream;
@@ -104,7 +106,7 @@ pub fn derive_dsync_entity(input: TokenStream) -> TokenStream {
 /// | `description = ".."` | the free text | the doc comment |
 /// | `required`, `optional` | whether it must be there, if its parent is | required unless an `Option`, or serde may leave it out |
 /// | `read_only` | only this system sets it: not required, and its description begins "Read only." | no, unless serde only writes it |
-/// | `date_format = ".."` | a date's format in moment.js tokens | none |
+/// | `date_format = ".."` | a date's format in moment.js tokens | none; `YYYY-MM-DD` for a plain date of a date library |
 /// | `references = Entity::field` | a field of another entity, whose treekey becomes the foreign key | none |
 /// | `foreign_key = ".."` | the foreign key as a text | none |
 /// | `primary_key` | it identifies a record; a part shows it only where an entity flattens it under the same word | none |

@@ -26,6 +26,7 @@ pub(crate) async fn answer(
         entity = about.entity,
         status = response.status().as_u16(),
         process_id = about.process_id,
+        reason = about.reason,
         "request"
     );
     response.map(Full::new)

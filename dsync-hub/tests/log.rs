@@ -70,11 +70,15 @@ async fn a_request_is_one_line_without_key_and_body() {
     let create = r#"operation="create" entity="product" status=200 process_id=""#;
     assert!(requests[0].contains(create), "{text}");
     assert!(
-        requests[1].contains(r#"operation="create" entity="product" status=400"#),
+        requests[1].contains(
+            r#"operation="create" entity="product" status=400 reason="the record has faults at product.sku""#
+        ),
         "{text}"
     );
     assert!(
-        requests[2].contains(r#"operation="create" status=401"#),
+        requests[2].contains(
+            r#"operation="create" status=401 reason="the API key in the header Auth-Token is wrong""#
+        ),
         "{text}"
     );
     assert!(!text.contains("SECRET"), "{text}");

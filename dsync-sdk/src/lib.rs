@@ -9,7 +9,7 @@
 //! A platform on this machine, a record that travels there, and what it became:
 //!
 #![cfg_attr(feature = "derive", doc = "```")]
-#![cfg_attr(not(feature = "derive"), doc = "```ignore")]
+#![cfg_attr(not(feature = "derive"), doc = "```text")]
 //! use dsync::prelude::*;
 //! use serde::Serialize;
 //!
@@ -41,6 +41,7 @@
 //!
 //! # Where to look
 //!
+//! - [`guide`]: every word of the attributes, every type, and the way from the Python and PHP SDKs;
 //! - [`DsyncEntity`](macro@DsyncEntity) and [`DsyncObject`](macro@DsyncObject): the derives, with
 //!   every word that their attribute takes;
 //! - [`EntityLayout`]: what a derive makes; [`treekey!`]: one of its keys as text; [`DataLayout`]:
@@ -55,6 +56,7 @@
 //! | `derive` | yes | the derive macros |
 //! | `client` | yes | [`Client`], and with it an HTTP library |
 //! | `rustls` | yes | TLS for the client; without it only plain HTTP works |
+//! | `chrono04`, `jiff1`, `time03`, `rust_decimal1`, `uuid1`, `url2`, `indexmap2`, `smallvec1`, `arrayvec07` | no | field types for that crate's types, see [`guide::types`] |
 //!
 //! With `default-features = false, features = ["derive"]` no HTTP library is built.
 
@@ -67,7 +69,7 @@ pub use dsync_core::{
     EntityLayout, EntityToken, EntityTokens, Envelope, Fault, Faults, Field, FieldLayout,
     FieldType, FieldValue, InvalidAuthToken, InvalidEntityId, InvalidEntityToken, ListItem, Opaque,
     PrimaryKey, Sending, Shape, ToEntityId, Transport, TransportError, TransportErrorKind, Treekey,
-    UnknownFieldType, ValidRecord, testing, treekey, wire,
+    UnknownFieldType, ValidRecord, dates, testing, treekey, wire,
 };
 #[cfg(feature = "derive")]
 pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};
@@ -85,6 +87,18 @@ pub mod prelude {
     };
     #[cfg(feature = "derive")]
     pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};
+}
+
+/// Pages to read. They have no items; their examples run as tests.
+pub mod guide {
+    #[doc = include_str!("guide/attributes.md")]
+    pub mod attributes {}
+
+    #[doc = include_str!("guide/types.md")]
+    pub mod types {}
+
+    #[doc = include_str!("guide/migrating.md")]
+    pub mod migrating {}
 }
 
 /// The README's code runs as a test.

@@ -3,7 +3,7 @@
 use super::{FieldLayout, FieldType};
 
 /// The part of a field that follows from its Rust type alone: its type, whether it is a list,
-/// whether it may be absent, and the fields below it.
+/// whether it may be absent, how a date is written, and the fields below it.
 ///
 /// # Examples
 ///
@@ -18,6 +18,7 @@ use super::{FieldLayout, FieldType};
 pub struct Shape {
     field_type: FieldType,
     arity: Arity,
+    date_format: Option<&'static str>,
     fields: &'static [FieldLayout],
 }
 
@@ -65,6 +66,7 @@ impl Shape {
         Self {
             field_type,
             arity: Arity::ONE,
+            date_format: None,
             fields: &[],
         }
     }
@@ -75,6 +77,7 @@ impl Shape {
         Self {
             field_type: FieldType::Object,
             arity: Arity::ONE,
+            date_format: None,
             fields,
         }
     }
@@ -95,6 +98,16 @@ impl Shape {
     #[must_use]
     pub const fn with_arity(self, arity: Arity) -> Self {
         Self { arity, ..self }
+    }
+
+    /// The same value, a date that is always written in this format, in moment.js tokens
+    /// (`YYYY-MM-DD`).
+    #[must_use]
+    pub const fn with_date_format(self, format: &'static str) -> Self {
+        Self {
+            date_format: Some(format),
+            ..self
+        }
     }
 
     /// The field's type.
@@ -119,6 +132,12 @@ impl Shape {
     #[must_use]
     pub const fn is_optional(&self) -> bool {
         self.arity.optional
+    }
+
+    /// The format of a date, where the Rust type is always written in one.
+    #[must_use]
+    pub const fn date_format(&self) -> Option<&'static str> {
+        self.date_format
     }
 
     /// The fields below, with keys relative to this one. Empty unless the type is `object`.

@@ -4,6 +4,8 @@
 //! type may stand in an order twice (PROTOCOL section 3). Everything here is plain data in statics,
 //! because data compiled 3.4 times faster than code that builds a layout at run time.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -11,7 +13,8 @@ use super::json::{EndpointJson, Form};
 use super::node::{FieldNode, ForeignKey};
 use super::shape::Shape;
 use super::validate::{self, ValidRecord};
-use super::{FieldType, Treekey};
+use super::writer::{self, Head};
+use super::{FieldType, Treekey, lenient};
 use crate::faults::Faults;
 
 /// An entity of the data layout, as its derive wrote it: an endpoint with its fields.
@@ -39,6 +42,8 @@ pub struct EntityLayout {
     endpoint_url: &'static str,
     entity_token: &'static str,
     fields: &'static [FieldLayout],
+    /// Whether none of the three texts needs escaping in JSON.
+    plain: bool,
 }
 
 impl EntityLayout {
@@ -55,6 +60,9 @@ impl EntityLayout {
             endpoint_url,
             entity_token,
             fields,
+            plain: writer::is_plain(name)
+                && writer::is_plain(endpoint_url)
+                && writer::is_plain(entity_token),
         }
     }
 
@@ -114,6 +122,59 @@ impl EntityLayout {
         validate::record(&Treekey::root(self.name), self.fields, record)
     }
 
+    /// Makes a record that was written leniently one that a strict reader takes: numbers and booleans
+    /// that came as texts (and 0 and 1 for booleans) become numbers and booleans, where the layout
+    /// says that they are. Everything else is copied as it came, byte for byte; a record that needs no
+    /// change is given back as it is.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not JSON. Whether the record fits, [`validate`](Self::validate) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use dsync_core::{EntityLayout, FieldLayout, FieldType, Shape};
+    /// # static FIELDS: [FieldLayout; 2] = [
+    /// #     FieldLayout::new("price", Shape::leaf(FieldType::Number)),
+    /// #     FieldLayout::new("active", Shape::leaf(FieldType::Boolean)),
+    /// # ];
+    /// # static PRODUCT: EntityLayout = EntityLayout::new("product", "/entity/product", "t", &FIELDS);
+    /// let record = PRODUCT.read_leniently(br#"{"price":"1.10","active":1,"more":"2"}"#)?;
+    /// assert_eq!(*record, *br#"{"price":1.10,"active":true,"more":"2"}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn read_leniently<'a>(&self, record: &'a [u8]) -> Result<Cow<'a, [u8]>, serde_json::Error> {
+        lenient::record(self.fields, record)
+    }
+
+    /// Appends the endpoint's JSON: the bytes that [`serde_json::to_vec`] gives, in a small part of
+    /// the time, and without an allocation where the buffer has room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use dsync_core::{EntityLayout, FieldLayout, FieldType, Shape};
+    /// # static FIELDS: [FieldLayout; 1] = [FieldLayout::new("sku", Shape::leaf(FieldType::Text))];
+    /// # static PRODUCT: EntityLayout = EntityLayout::new("product", "/entity/product", "t", &FIELDS);
+    /// let mut buffer = Vec::new();
+    /// for _request in 0..3 {
+    ///     buffer.clear();
+    ///     PRODUCT.write_json(&mut buffer);
+    ///     assert_eq!(buffer, serde_json::to_vec(&PRODUCT)?);
+    /// }
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        let head = Head {
+            name: self.name,
+            endpoint_url: self.endpoint_url,
+            entity_token: self.entity_token,
+            plain: self.plain,
+        };
+        writer::entity(out, &head, self.fields);
+    }
+
     /// The same endpoint in the form that leaves out every unset key, as DSYNC's own Magento 2
     /// connector writes it.
     pub fn minimal(&self) -> impl Serialize {
@@ -149,8 +210,10 @@ pub struct FieldLayout {
     required: bool,
     primary_key: bool,
     read_only: bool,
+    /// Whether JSON writes the name as it is; the same for the description.
+    name_is_plain: bool,
+    description_is_plain: bool,
     description: Option<&'static str>,
-    date_format: Option<&'static str>,
     foreign_key: StaticForeignKey,
 }
 
@@ -177,8 +240,9 @@ impl FieldLayout {
             required: !shape.is_optional(),
             primary_key: false,
             read_only: false,
+            name_is_plain: writer::is_plain(name),
+            description_is_plain: true,
             description: None,
-            date_format: None,
             foreign_key: StaticForeignKey::None,
         }
     }
@@ -189,6 +253,18 @@ impl FieldLayout {
             StaticForeignKey::Reference { entity, .. } => Some(entity()),
             StaticForeignKey::None | StaticForeignKey::Text(_) => None,
         }
+    }
+
+    pub(super) const fn name_is_plain(&self) -> bool {
+        self.name_is_plain
+    }
+
+    pub(super) const fn description_is_plain(&self) -> bool {
+        self.description_is_plain
+    }
+
+    pub(super) const fn has_neither_format_nor_key(&self) -> bool {
+        self.date_format().is_none() && matches!(self.foreign_key, StaticForeignKey::None)
     }
 
     /// The name of the field in the Rust struct, where it is not the name in the JSON.
@@ -230,14 +306,16 @@ impl FieldLayout {
     /// Sets the free text that describes the field.
     #[must_use]
     pub const fn with_description(mut self, text: &'static str) -> Self {
+        self.description_is_plain = writer::is_plain(text);
         self.description = Some(text);
         self
     }
 
-    /// Sets the format of a date, in moment.js tokens (`YYYY-MM-DD HH:mm:ss`).
+    /// Sets the format of a date, in moment.js tokens (`YYYY-MM-DD HH:mm:ss`), whatever the shape's
+    /// is.
     #[must_use]
     pub const fn with_date_format(mut self, format: &'static str) -> Self {
-        self.date_format = Some(format);
+        self.shape = self.shape.with_date_format(format);
         self
     }
 
@@ -309,7 +387,7 @@ impl FieldLayout {
     /// The format of a date.
     #[must_use]
     pub const fn date_format(&self) -> Option<&'static str> {
-        self.date_format
+        self.shape.date_format()
     }
 
     /// The fields below, if the type is `object`.
@@ -345,7 +423,7 @@ impl FieldNode for FieldLayout {
     }
 
     fn date_format(&self) -> Option<&str> {
-        self.date_format
+        self.shape.date_format()
     }
 
     fn description(&self) -> Option<&str> {

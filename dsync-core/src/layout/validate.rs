@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::lenient::is_number;
 use super::node::FieldNode;
 use super::{FieldType, Treekey};
 use crate::faults::{Faults, FaultsBuilder};
@@ -194,13 +195,6 @@ fn fits(field_type: FieldType, value: &Value) -> bool {
         FieldType::Object => value.is_object(),
         FieldType::Custom => true,
     }
-}
-
-/// Whether a text is a number as JSON writes it, and nothing else: no `NaN`, no blank at an end.
-fn is_number(text: &str) -> bool {
-    !text.starts_with(char::is_whitespace)
-        && !text.ends_with(char::is_whitespace)
-        && serde_json::from_str::<serde_json::Number>(text).is_ok()
 }
 
 fn expected(field_type: FieldType) -> &'static str {

@@ -12,7 +12,7 @@ use super::field::Field;
 use crate::faults::Faults;
 use crate::layout::json::{EndpointJson, Form};
 use crate::layout::validate::{self, ValidRecord};
-use crate::layout::{EntityLayout, Treekey};
+use crate::layout::{EntityLayout, Treekey, lenient};
 use crate::token::{EntityToken, EntityTokens, InvalidEntityToken};
 
 /// One kind of record of a system, in a layout that is known only at run time.
@@ -105,6 +105,18 @@ impl Endpoint {
     /// Every fault of the record, each with its treekey.
     pub fn validate(&self, record: &Value) -> Result<ValidRecord, Faults> {
         validate::record(&Treekey::root(self.treekey()), &self.fields, record)
+    }
+
+    /// Makes a record that was written leniently one that a strict reader takes: numbers and booleans
+    /// that came as texts (and 0 and 1 for booleans) become numbers and booleans, where the layout
+    /// says that they are. Everything else is copied as it came, byte for byte; a record that needs no
+    /// change is given back as it is.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not JSON. Whether the record fits, [`validate`](Self::validate) says.
+    pub fn read_leniently<'a>(&self, record: &'a [u8]) -> Result<Cow<'a, [u8]>, serde_json::Error> {
+        lenient::record(&self.fields, record)
     }
 
     /// The same endpoint in the form that leaves out every unset key.

@@ -202,16 +202,16 @@ impl Field {
         let mut found = Self::default();
         for (word, name, effect) in considered(attributes, ON_FIELD, ignored, errors) {
             match (&*name, effect) {
-                ("rename", _) => {
+                ("rename", Followed) => {
                     let names = names(&word, errors);
                     found.rename = names.write;
                     found.names_differ = names.differ;
                 }
-                ("skip", _) => found.skip = true,
-                ("skip_serializing", _) => found.skip_serializing = true,
-                ("skip_deserializing", _) => found.skip_deserializing = true,
-                ("skip_serializing_if" | "default", _) => found.may_be_absent = true,
-                ("flatten", _) => found.flatten = Some(word.name),
+                ("skip", Followed) => found.skip = true,
+                ("skip_serializing", Followed) => found.skip_serializing = true,
+                ("skip_deserializing", Followed) => found.skip_deserializing = true,
+                ("skip_serializing_if" | "default", Followed) => found.may_be_absent = true,
+                ("flatten", Followed) => found.flatten = Some(word.name),
                 (_, NeedsType) => found.needs_type = Some(word.name),
                 _ => {}
             }
@@ -225,7 +225,7 @@ impl Variant {
         let mut found = Self::default();
         for (word, name, effect) in considered(attributes, ON_VARIANT, &[], errors) {
             match (&*name, effect) {
-                ("rename", _) => found.rename = names(&word, errors).write,
+                ("rename", Followed) => found.rename = names(&word, errors).write,
                 (_, NeedsType) => found.needs_type = Some(word.name),
                 _ => {}
             }

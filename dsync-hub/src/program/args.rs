@@ -54,6 +54,10 @@ Example:
     export DSYNC_AUTH_TOKEN=a-key-for-tests
     dsync-hub --layout layout.json
 
+  or from the sources:
+
+    cargo run -p dsync-hub --features cli -- --layout layout.json
+
   Send a record and read what the hub holds:
 
     curl -H "Auth-Token: $DSYNC_AUTH_TOKEN" -H "Entity-Token: shop-product-1" \

@@ -64,6 +64,14 @@ fn read(file: &Path) -> Result<DataLayout, String> {
 
     let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
     let json: Value = serde_json::from_str(&text).map_err(|error| format!("no JSON: {error}"))?;
+    if json.is_array() {
+        return Err(r#"no data layout, but a list: wrap it as {"data_layout": [...]}"#.to_owned());
+    }
+    if json.get("entity_name").is_some() {
+        return Err(
+            r#"no data layout, but one endpoint: wrap it as {"data_layout": [{...}]}"#.to_owned(),
+        );
+    }
     // Parsed again from the text, so that an error has its line and column.
     let layout = if json.get("data").is_some() && json.get("data_layout").is_none() {
         serde_json::from_str::<Answer>(&text).map(|answer| answer.data)

@@ -105,6 +105,18 @@ fn three_flat_entities_equal_the_golden_text() {
 }
 
 #[test]
+fn the_fast_way_writes_the_same_bytes() {
+    for layout in [Article::layout(), Order::layout(), Event::layout()] {
+        let mut bytes = Vec::new();
+        layout.write_json(&mut bytes);
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            serde_json::to_string(layout).unwrap()
+        );
+    }
+}
+
+#[test]
 fn what_is_written_reads_back_the_same() {
     let golden = include_str!("golden/python_sdk_layout.json").trim_end();
     let read: DataLayout = serde_json::from_str(golden).unwrap();

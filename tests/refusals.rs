@@ -152,6 +152,18 @@ fn table() -> Vec<Case> {
         case("NaN", 400, "the body is not JSON that can be read: ")
             .body(r#"{"sku":"S-2","price":NaN,"tags":[]}"#),
         case(
+            "a key that stands twice",
+            400,
+            "the key \"sku\" stands twice",
+        )
+        .body(r#"{"sku":"S-2","sku":"S-3","price":1,"tags":[]}"#),
+        case(
+            "a key that stands twice below",
+            400,
+            "the key \"a\" stands twice",
+        )
+        .body(r#"{"sku":"S-2","price":1,"tags":[],"more":[{"a":1,"a":2}]}"#),
+        case(
             "deep nesting",
             400,
             "the body is not JSON that can be read: recursion limit exceeded",
@@ -299,6 +311,15 @@ async fn the_client_tells_what_the_hub_said() {
     let treekeys: Vec<_> = faults.iter().map(Fault::treekey).collect();
     assert_eq!(treekeys, ["product.price", "product.tags"]);
 
+    let receipt = client
+        .create_raw(
+            &token,
+            r#"{"sku":"S-9","price":1,"tags":[],"colour":"red"}"#,
+        )
+        .await
+        .unwrap();
+    assert_eq!(receipt.unknown_keys(), ["product.colour"]);
+
     let wrong = Client::builder("another-key")
         .realtime_url(hub.realtime_url())
         .build()
@@ -321,11 +342,10 @@ async fn hostile_requests_change_nothing() {
     // Half a body, then nothing more.
     let address = hub.local_addr();
     let half = head("Content-Length: 33\r\n\r\n{\"sku\":\"S-2\"");
-    let answer =
-        tokio::task::spawn_blocking(move || exchange(address, half.as_bytes(), true)).await;
-    if let Ok(answer) = answer {
-        assert_eq!(answer.status, 400);
-    }
+    let answer = tokio::task::spawn_blocking(move || exchange(address, half.as_bytes(), true))
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 400);
     assert_eq!(hub.dump(), before);
 
     // A hundred megabytes announced: refused before they are sent.

@@ -67,6 +67,14 @@ impl Receipt {
         self.answer.detail()
     }
 
+    /// The treekeys of the record's keys that the platform's layout does not know. They are accepted
+    /// all the same; one that is meant to be known is a sign that the layout is an old one. Only our
+    /// own hub names them; otherwise this is empty.
+    #[must_use]
+    pub fn unknown_keys(&self) -> Vec<String> {
+        self.answer.unknown_keys()
+    }
+
     /// The answer's HTTP headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {

@@ -210,13 +210,23 @@ fn flattened(item: &Struct, field: &Field) -> TokenStream {
 }
 
 fn entity_layout(item: &Struct, fields: &TokenStream) -> TokenStream {
+    let span = mixed(item.ident.span());
     let krate = krate_at(item, item.ident.span());
     let name = &item.entity.name.value;
     let url = &item.entity.endpoint_url.value;
     let token = &item.entity.token.value;
-    quote_spanned! {mixed(item.ident.span())=>
-        #krate::EntityLayout::new(#name, #url, #token, #fields)
+    let plain = [name, url, token].into_iter().all(|text| is_plain(text));
+    let new = Ident::new(if plain { "plain" } else { "new" }, span);
+    quote_spanned! {span=>
+        #krate::EntityLayout::#new(#name, #url, #token, #fields)
     }
+}
+
+/// Whether JSON writes the text as it is, between quotes.
+fn is_plain(text: &str) -> bool {
+    !text
+        .bytes()
+        .any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
 }
 
 fn object(item: &Struct, tree: &Tree) -> TokenStream {
@@ -266,6 +276,7 @@ fn primary_key(item: &Struct, key: &Field) -> TokenStream {
     quote_spanned! {span=>
         #[automatically_derived]
         impl #impl_generics #krate::PrimaryKey for #ident #ty_generics #where_clause {
+            #[inline]
             fn primary_key(&self) -> &dyn #krate::ToEntityId {
                 #value
             }
@@ -291,6 +302,7 @@ fn entity(item: &Struct, tree: &Tree) -> TokenStream {
     let layout = &tree.layout;
     let entity_id = item.primary_key().map(|_| {
         quote_spanned! {span=>
+            #[inline]
             fn entity_id(&self) -> ::core::result::Result<
                 ::core::option::Option<#krate::EntityId>,
                 #krate::InvalidEntityId,
@@ -314,7 +326,13 @@ fn field_layout(item: &Struct, field: &Field) -> TokenStream {
     let krate = krate_at(item, span);
     let (name, ident) = (&field.name.value, field.ident.to_string());
     let shape = shape(item, field);
-    let mut code = quote_spanned!(span=> #krate::FieldLayout::new(#name, #shape));
+    let description = field.description.as_deref().unwrap_or_default();
+    let plain = is_plain(name) && is_plain(description);
+    let mut code = if plain {
+        quote_spanned!(span=> #krate::FieldLayout::plain(#name, #shape, #description))
+    } else {
+        quote_spanned!(span=> #krate::FieldLayout::new(#name, #shape))
+    };
     if *name != ident {
         code.extend(quote_spanned!(span=> .with_ident(#ident)));
     }
@@ -327,7 +345,7 @@ fn field_layout(item: &Struct, field: &Field) -> TokenStream {
     if let Some(required) = field.required {
         code.extend(quote_spanned!(span=> .with_required(#required)));
     }
-    if let Some(text) = &field.description {
+    if let (Some(text), false) = (&field.description, plain) {
         code.extend(quote_spanned!(span=> .with_description(#text)));
     }
     if let Some(format) = &field.words.date_format {

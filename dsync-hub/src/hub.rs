@@ -1,6 +1,6 @@
 //! The handle of a running hub.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -129,8 +129,10 @@ impl Hub {
     /// [`entity_id`](StoredRecord::entity_id). Of several, the one whose own id it is, else the
     /// oldest.
     #[must_use]
-    pub fn record(&self, entity_name: &str, entity_id: &str) -> Option<Bytes> {
-        self.platform.entities().record(entity_name, entity_id)
+    pub fn record(&self, entity_name: &str, entity_id: impl Display) -> Option<Bytes> {
+        self.platform
+            .entities()
+            .record(entity_name, &entity_id.to_string())
     }
 
     /// The records of an entity, by their first creation. Empty for an entity that is not known.

@@ -42,7 +42,7 @@ pub struct EntityLayout {
     endpoint_url: &'static str,
     entity_token: &'static str,
     fields: &'static [FieldLayout],
-    /// Whether none of the three texts needs escaping in JSON.
+    /// Whether the three texts are known to need no escaping in JSON.
     plain: bool,
 }
 
@@ -60,9 +60,26 @@ impl EntityLayout {
             endpoint_url,
             entity_token,
             fields,
-            plain: writer::is_plain(name)
-                && writer::is_plain(endpoint_url)
-                && writer::is_plain(entity_token),
+            plain: false,
+        }
+    }
+
+    /// What the derives write where none of the texts needs escaping in JSON. They look, because the
+    /// same in constant evaluation took as long as all the rest of the layout.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn plain(
+        name: &'static str,
+        endpoint_url: &'static str,
+        entity_token: &'static str,
+        fields: &'static [FieldLayout],
+    ) -> Self {
+        Self {
+            name,
+            endpoint_url,
+            entity_token,
+            fields,
+            plain: true,
         }
     }
 
@@ -210,9 +227,8 @@ pub struct FieldLayout {
     required: bool,
     primary_key: bool,
     read_only: bool,
-    /// Whether JSON writes the name as it is; the same for the description.
-    name_is_plain: bool,
-    description_is_plain: bool,
+    /// Whether name and description are known to need no escaping in JSON.
+    plain: bool,
     description: Option<&'static str>,
     foreign_key: StaticForeignKey,
 }
@@ -240,9 +256,30 @@ impl FieldLayout {
             required: !shape.is_optional(),
             primary_key: false,
             read_only: false,
-            name_is_plain: writer::is_plain(name),
-            description_is_plain: true,
+            plain: false,
             description: None,
+            foreign_key: StaticForeignKey::None,
+        }
+    }
+
+    /// What the derives write where neither text needs escaping in JSON; an empty description is
+    /// none. See [`EntityLayout::plain`].
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn plain(name: &'static str, shape: Shape, description: &'static str) -> Self {
+        Self {
+            name,
+            ident: name,
+            shape,
+            required: !shape.is_optional(),
+            primary_key: false,
+            read_only: false,
+            plain: true,
+            description: if description.is_empty() {
+                None
+            } else {
+                Some(description)
+            },
             foreign_key: StaticForeignKey::None,
         }
     }
@@ -255,12 +292,8 @@ impl FieldLayout {
         }
     }
 
-    pub(super) const fn name_is_plain(&self) -> bool {
-        self.name_is_plain
-    }
-
-    pub(super) const fn description_is_plain(&self) -> bool {
-        self.description_is_plain
+    pub(super) const fn is_plain(&self) -> bool {
+        self.plain
     }
 
     pub(super) const fn has_neither_format_nor_key(&self) -> bool {
@@ -306,8 +339,8 @@ impl FieldLayout {
     /// Sets the free text that describes the field.
     #[must_use]
     pub const fn with_description(mut self, text: &'static str) -> Self {
-        self.description_is_plain = writer::is_plain(text);
         self.description = Some(text);
+        self.plain = false;
         self
     }
 

@@ -1,9 +1,8 @@
 //! The static tree as JSON, the fast way: the same bytes as `json.rs` writes in the full form.
 //!
 //! What stands between a field's treekey and its name is one text for each combination of type and
-//! flags, and a parent's treekey is copied from where it has just been written. Whether a text needs
-//! escaping is known in constant evaluation: to look at every byte would take longer than to copy
-//! them.
+//! flags, and a parent's treekey is copied from where it has just been written. That a text needs no
+//! escaping is known from the derive: to look at every byte would take longer than to copy them.
 
 use std::ops::Range;
 
@@ -15,21 +14,8 @@ pub(super) struct Head<'a> {
     pub(super) name: &'a str,
     pub(super) endpoint_url: &'a str,
     pub(super) entity_token: &'a str,
-    /// Whether none of the three needs escaping.
+    /// Whether the three are known to need no escaping.
     pub(super) plain: bool,
-}
-
-/// Whether JSON writes the text as it is, between quotes.
-pub(super) const fn is_plain(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut index = 0;
-    while index < bytes.len() {
-        if matches!(bytes[index], b'"' | b'\\' | 0..=0x1f) {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }
 
 pub(super) fn entity(out: &mut Vec<u8>, head: &Head<'_>, fields: &'static [FieldLayout]) {
@@ -68,7 +54,7 @@ fn field(out: &mut Vec<u8>, parent: Range<usize>, field: &'static FieldLayout, f
     let start = out.len();
     out.extend_from_within(parent);
     out.push(b'.');
-    text(out, field.name(), field.name_is_plain());
+    text(out, field.name(), field.is_plain());
     let end = out.len();
 
     // A part keeps the mark of its own primary key out of the layouts it is nested in.
@@ -78,12 +64,12 @@ fn field(out: &mut Vec<u8>, parent: Range<usize>, field: &'static FieldLayout, f
     } else {
         rare_middle(out, field, primary_key);
     }
-    text(out, field.name(), field.name_is_plain());
+    text(out, field.name(), field.is_plain());
     match field.description() {
         None => push(out, r#"","description":null"#),
         Some(description) => {
             push(out, r#"","description":""#);
-            text(out, description, field.description_is_plain());
+            text(out, description, field.is_plain());
             out.push(b'"');
         }
     }
@@ -221,15 +207,18 @@ mod tests {
                 if flags & 1 != 0 {
                     shape = shape.multiple();
                 }
-                let mut field = FieldLayout::new("f", shape).with_required(flags & 2 != 0);
+                let description = if flags & 8 != 0 { "What it is" } else { "" };
+                let mut fields = [
+                    FieldLayout::plain("derived", shape, description),
+                    FieldLayout::new("by_hand", shape).with_description(description),
+                ]
+                .map(|field| field.with_required(flags & 2 != 0));
                 if flags & 4 != 0 {
-                    field = field.with_primary_key();
+                    fields = fields.map(FieldLayout::with_primary_key);
                 }
-                if flags & 8 != 0 {
-                    field = field.with_description("What it is");
-                }
-                let fields = Box::leak(Box::new([field, field]));
+                let fields = Box::leak(Box::new(fields));
                 assert_same_bytes(&EntityLayout::new("all", "/entity/all", "t", fields));
+                assert_same_bytes(&EntityLayout::plain("all", "/entity/all", "t", fields));
             }
         }
     }
@@ -242,9 +231,10 @@ mod tests {
         FieldLayout::new("a\"b", Shape::object(&LEAVES)).with_description("tab\t \u{1} \u{7f}"),
         FieldLayout::new("list", Shape::object(&LEAVES).multiple().optional()),
     ];
-    static FIELDS: [FieldLayout; 8] = [
-        FieldLayout::new("id", TEXT).with_primary_key(),
-        FieldLayout::new("plain", Shape::object(&LEAVES)).with_description("Below it, two"),
+    static FIELDS: [FieldLayout; 9] = [
+        FieldLayout::plain("id", TEXT, "").with_primary_key(),
+        FieldLayout::plain("plain", Shape::object(&LEAVES), "Below it, two"),
+        FieldLayout::plain("mixed", Shape::object(&QUOTED), "").with_description("\\ or \""),
         FieldLayout::new("back\\slash", Shape::object(&QUOTED)).with_read_only(),
         FieldLayout::new("no_fields", Shape::object(&[])),
         FieldLayout::new("day", Shape::leaf(FieldType::Date)).with_date_format("YYYY-MM-DD"),

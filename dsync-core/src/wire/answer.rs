@@ -127,6 +127,21 @@ impl Answer {
         &self.headers
     }
 
+    /// The treekeys of the record's keys that the peer's layout does not know, where it names them
+    /// as our hub does (PROTOCOL section 8, ours). Empty otherwise.
+    #[must_use]
+    pub fn unknown_keys(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Detail {
+            unknown_keys: Vec<String>,
+        }
+
+        self.detail()
+            .and_then(|detail| serde_json::from_str::<Detail>(detail.get()).ok())
+            .map(|detail| detail.unknown_keys)
+            .unwrap_or_default()
+    }
+
     /// The record's faults, each with its treekey, where the peer says them as our hub does
     /// (PROTOCOL section 8, ours). Empty otherwise.
     #[must_use]

@@ -62,6 +62,11 @@ deny: ## licences, bans and sources of the dependencies, where cargo-deny is ins
 	@if command -v cargo-deny >/dev/null; then cargo deny --all-features check licenses bans sources; \
 	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny --locked)"; fi
 
+.PHONY: bench
+bench: ## ratios against named peers; takes minutes, wants a quiet machine
+	cargo run --release -p dsync-bench -- derive
+	cargo run --release -p dsync-bench -- layout
+
 .PHONY: bless
 bless: ## write the expected compile errors and golden files anew
 	TRYBUILD=overwrite cargo test -p dsync-tests compile_errors

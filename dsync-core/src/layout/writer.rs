@@ -43,8 +43,13 @@ fn list(
     first_level: bool,
 ) {
     for (index, one) in fields.iter().enumerate() {
-        push(out, if index == 0 { "{" } else { ",{" });
-        push(out, r#""id":null,"treekey":""#);
+        push(
+            out,
+            match index {
+                0 => r#"{"id":null,"treekey":""#,
+                _ => r#",{"id":null,"treekey":""#,
+            },
+        );
         field(out, parent.clone(), one, first_level);
     }
 }

@@ -36,55 +36,75 @@ pub(super) fn entity(out: &mut Vec<u8>, head: &Head<'_>, fields: &'static [Field
     push(out, "]}");
 }
 
+/// Writes the fields of one level. What ends a field and begins the next is one text.
 fn list(
     out: &mut Vec<u8>,
     parent: Range<usize>,
     fields: &'static [FieldLayout],
     first_level: bool,
 ) {
-    for (index, one) in fields.iter().enumerate() {
-        push(
-            out,
-            match index {
-                0 => r#"{"id":null,"treekey":""#,
-                _ => r#",{"id":null,"treekey":""#,
-            },
-        );
-        field(out, parent.clone(), one, first_level);
+    let Some(last) = fields.len().checked_sub(1) else {
+        return;
+    };
+    push(out, r#"{"id":null,"treekey":""#);
+    let mut start = out.len();
+    out.extend_from_within(parent);
+    out.push(b'.');
+    // The parent's treekey with its dot: the other fields copy it from here.
+    let prefix = start..out.len();
+
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            start = out.len();
+            out.extend_from_within(prefix.clone());
+        }
+        text(out, field.name(), field.is_plain());
+        let treekey = start..out.len();
+
+        // A part keeps the mark of its own primary key out of the layouts it is nested in.
+        let primary_key = first_level && field.is_primary_key();
+        if field.has_neither_format_nor_key() {
+            push(out, middle(field, primary_key));
+        } else {
+            rare_middle(out, field, primary_key);
+        }
+        text(out, field.name(), field.is_plain());
+        end(out, field, treekey, index == last);
     }
 }
 
-/// Writes a field from its treekey on.
-fn field(out: &mut Vec<u8>, parent: Range<usize>, field: &'static FieldLayout, first_level: bool) {
-    let start = out.len();
-    out.extend_from_within(parent);
-    out.push(b'.');
-    text(out, field.name(), field.is_plain());
-    let end = out.len();
-
-    // A part keeps the mark of its own primary key out of the layouts it is nested in.
-    let primary_key = first_level && field.is_primary_key();
-    if field.has_neither_format_nor_key() {
-        push(out, middle(field, primary_key));
-    } else {
-        rare_middle(out, field, primary_key);
-    }
-    text(out, field.name(), field.is_plain());
-    match field.description() {
-        None => push(out, r#"","description":null"#),
+/// Writes what comes after a field's name, up to the treekey of the next field.
+fn end(out: &mut Vec<u8>, field: &'static FieldLayout, treekey: Range<usize>, is_last: bool) {
+    // The SDKs cannot nest: their objects have the thirteen keys and nothing below.
+    let is_leaf = field.fields().is_empty();
+    let after = match field.description() {
         Some(description) => {
             push(out, r#"","description":""#);
             text(out, description, field.is_plain());
-            out.push(b'"');
+            match (is_leaf, is_last) {
+                (true, true) => r#""}"#,
+                (true, false) => r#""},{"id":null,"treekey":""#,
+                (false, _) => r#"","fields":["#,
+            }
         }
+        None => match (is_leaf, is_last) {
+            (true, true) => r#"","description":null}"#,
+            (true, false) => r#"","description":null},{"id":null,"treekey":""#,
+            (false, _) => r#"","description":null,"fields":["#,
+        },
+    };
+    push(out, after);
+    if !is_leaf {
+        list(out, treekey, field.fields(), false);
+        push(
+            out,
+            if is_last {
+                "]}"
+            } else {
+                r#"]},{"id":null,"treekey":""#
+            },
+        );
     }
-    // The SDKs cannot nest: their objects have the thirteen keys and nothing below.
-    if !field.fields().is_empty() {
-        push(out, r#","fields":["#);
-        list(out, start..end, field.fields(), false);
-        out.push(b']');
-    }
-    out.push(b'}');
 }
 
 fn push(out: &mut Vec<u8>, text: &str) {
@@ -109,6 +129,16 @@ fn escaped(out: &mut Vec<u8>, text: &str) {
 }
 
 fn quoted(out: &mut Vec<u8>, text: &str) {
+    // Most are a few letters, and looking at those is faster than asking.
+    if text
+        .bytes()
+        .all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
+    {
+        out.push(b'"');
+        push(out, text);
+        out.push(b'"');
+        return;
+    }
     serde_json::to_writer(out, text).expect("a text is JSON, and a Vec takes any bytes");
 }
 

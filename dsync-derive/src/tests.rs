@@ -219,3 +219,62 @@ fn an_unknown_word_is_an_error_with_a_way_out() {
     );
     assert_eq!(errors, "");
 }
+
+/// The guide shows what is generated, so that nobody has to guess what a derive costs. It leaves out
+/// the beginnings of paths and what is only for the compiler.
+#[test]
+fn the_guide_shows_what_is_generated() {
+    let (code, errors) = derive(
+        Kind::Entity,
+        r#"
+        #[dsync(entity_token = "shop-1-product-2f0a6c")]
+        struct Product {
+            /// A product SKU
+            #[dsync(primary_key)]
+            sku: String,
+            price: Option<f64>,
+            #[dsync(references = Category::id)]
+            category: u32,
+            #[dsync(type = "date", date_format = "YYYY-MM-DD")]
+            since: String,
+            inventory: Inventory,
+        }
+        "#,
+    );
+    assert_eq!(errors, "");
+
+    let guide = include_str!("../../dsync-sdk/src/guide/attributes.md");
+    let start = guide
+        .find("const _: () = {")
+        .expect("the guide has the block");
+    let shown = &guide[start..];
+    let shown = &shown[..shown.find("\n};").expect("the block ends") + 3];
+    assert!(
+        shown.lines().count() <= 60,
+        "{} lines",
+        shown.lines().count()
+    );
+
+    let shown: TokenStream = shown.parse().expect("the block is Rust");
+    let plain = |code: String| {
+        let code: String = code.split_whitespace().collect();
+        [
+            ("use::dsync::__private", "usedsync::__private"),
+            ("::dsync::", ""),
+            ("::core::result::", ""),
+            ("::core::option::Option::Some", "Some"),
+            ("::core::option::", ""),
+            ("#[automatically_derived]", ""),
+            ("#[doc(hidden)]", ""),
+            ("#[allow(unused_imports)]", ""),
+            ("5usize", "5"),
+            // rustfmt puts a comma where a list takes several lines.
+            (",)", ")"),
+            (",]", "]"),
+            (",>", ">"),
+        ]
+        .into_iter()
+        .fold(code, |code, (from, to)| code.replace(from, to))
+    };
+    assert_eq!(plain(code), plain(shown.to_string()));
+}

@@ -1,29 +1,11 @@
 //! What the crates rest on.
 
-use std::process::Command;
+use crate::support::cargo;
 
 fn tree(arguments: &[&str]) -> Vec<String> {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--locked",
-            "--offline",
-            "-e",
-            "normal",
-            "--prefix",
-            "none",
-        ])
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout)
-        .unwrap()
+    let mut all = vec!["tree", "-e", "normal", "--prefix", "none"];
+    all.extend(arguments);
+    cargo::ask(&all)
         .lines()
         .filter_map(|line| line.split(' ').next())
         .map(str::to_owned)

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 
 use dsync::prelude::*;
 use dsync::testing::assert_layout_matches;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::support::cargo;
 
 fn is_null(value: &serde_json::Value) -> bool {
     value.is_null()
@@ -210,18 +211,8 @@ enum Edition {
 }
 
 fn real() -> Metadata {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
-        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    let json = cargo::ask(&["metadata", "--format-version", "1"]);
+    serde_json::from_str(&json).unwrap()
 }
 
 /// A package that has everything, because no real one does.

@@ -75,11 +75,8 @@ impl EntityLayout {
         fields: &'static [FieldLayout],
     ) -> Self {
         Self {
-            name,
-            endpoint_url,
-            entity_token,
-            fields,
             plain: true,
+            ..Self::new(name, endpoint_url, entity_token, fields)
         }
     }
 

@@ -10,7 +10,8 @@ use subtle::ConstantTimeEq;
 /// The API key of a system: its password on the platform, in both directions.
 ///
 /// It is shown by nothing: `Debug` hides it, there is no `Display`, and the header it makes is
-/// marked as sensitive. [`AuthToken::expose`] is the one way to read it.
+/// marked as sensitive. [`AuthToken::expose`] is the one way to read it. `==` is for a program's own
+/// keys; what somebody presents is held against one by [`AuthToken::matches`].
 ///
 /// # Examples
 ///
@@ -22,8 +23,10 @@ use subtle::ConstantTimeEq;
 /// assert!(key.matches(b"3f9c-secret"));
 /// # Ok::<(), dsync_core::InvalidAuthToken>(())
 /// ```
-#[derive(Clone)]
-pub struct AuthToken(String);
+///
+/// Clones share their text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthToken(HeaderValue);
 
 impl AuthToken {
     /// An API key from its text.
@@ -42,28 +45,30 @@ impl AuthToken {
                 position: position + 1,
                 length: text.len(),
             }),
-            None => Ok(Self(text)),
+            None => {
+                let mut value = HeaderValue::try_from(text).expect("it is visible ASCII");
+                value.set_sensitive(true);
+                Ok(Self(value))
+            }
         }
     }
 
     /// The key's text. Whatever it is put into has to keep it secret.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        self.0.to_str().expect("an API key is visible ASCII")
     }
 
     /// Whether a key that somebody presents is this one. Takes the same time wherever they differ,
     /// because digests of one length are compared.
     #[must_use]
     pub fn matches(&self, presented: &[u8]) -> bool {
-        let (known, presented) = (Sha256::digest(&self.0), Sha256::digest(presented));
+        let (known, presented) = (Sha256::digest(self.0.as_bytes()), Sha256::digest(presented));
         known.as_slice().ct_eq(presented.as_slice()).into()
     }
 
     pub(crate) fn to_header(&self) -> HeaderValue {
-        let mut value = HeaderValue::from_str(&self.0).expect("an API key is visible ASCII");
-        value.set_sensitive(true);
-        value
+        self.0.clone()
     }
 }
 

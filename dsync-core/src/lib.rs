@@ -10,7 +10,9 @@
 //! - [`model`]: layouts known only at run time, and the data layout of a whole system;
 //! - [`wire`]: realtime requests and answers as bytes, and the envelope around them;
 //! - [`dates`]: the platform's formats of dates, for serde's `with`;
-//! - [`Transport`]: the seam where I/O begins.
+//! - [`retry`]: whether a change that was not accepted is sent again, and when;
+//! - [`Transport`], [`Clock`], [`AuthTokenProvider`]: the seams where I/O begins;
+//! - [`testing`]: for the tests of programs that send.
 //!
 //! "PROTOCOL section 3" and the like name sections of `docs/PROTOCOL.md` in the repository, which says
 //! of each statement whether it is a fact, likely, unknown, or our own addition.
@@ -18,13 +20,18 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+mod auth_provider;
+mod clock;
 pub mod dates;
 pub mod entity;
 mod envelope;
 mod faults;
+mod idempotency;
 pub mod layout;
 pub mod model;
+pub mod retry;
 mod shown;
+mod state;
 mod suggest;
 pub mod testing;
 mod token;
@@ -32,18 +39,22 @@ mod transport;
 pub mod wire;
 
 pub use auth::{AuthToken, InvalidAuthToken};
+pub use auth_provider::{AuthTokenProvider, Providing};
+pub use clock::{Clock, Sleeping};
 pub use entity::{
     DsyncEntity, DsyncObject, EntityId, FieldValue, InvalidEntityId, ListItem, PrimaryKey,
     ToEntityId,
 };
 pub use envelope::{Envelope, Opaque};
 pub use faults::{Fault, Faults};
+pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey};
 pub use layout::{
     Arity, EntityLayout, FieldLayout, FieldType, Shape, Treekey, UnknownFieldType, ValidRecord,
 };
 pub use model::{DataLayout, DataLayoutBuilder, Endpoint, Field};
+pub use state::{EntityState, Switch, SystemState};
 pub use token::{EntityToken, EntityTokens, InvalidEntityToken};
-pub use transport::{Sending, Transport, TransportError, TransportErrorKind};
+pub use transport::{Sending, TimeLimit, Transport, TransportError, TransportErrorKind};
 
 /// What generated code calls. Not for people: it may change with any release.
 #[doc(hidden)]

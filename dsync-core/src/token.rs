@@ -87,7 +87,11 @@ impl EntityToken {
     }
 
     pub(crate) fn to_header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).expect("a token is visible ASCII")
+        // A token in the source code, which is the usual one, is not copied.
+        match &self.0 {
+            Cow::Borrowed(text) => HeaderValue::from_static(text),
+            Cow::Owned(text) => HeaderValue::from_str(text).expect("a token is visible ASCII"),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,8 +15,8 @@ pub type Sending<'a> =
 /// Carries one request there and brings one answer back.
 ///
 /// The client has one over HTTP; a test may put its own in its place. An implementation repeats
-/// nothing and judges nothing: an answer of status 500 is an answer. It must never show a request's
-/// headers, because the API key is among them.
+/// nothing and judges nothing: an answer of status 500 is an answer. It keeps the [`TimeLimit`] that
+/// the request brings. It must never show a request's headers, because the API key is among them.
 ///
 /// # Examples
 ///
@@ -37,6 +38,13 @@ pub trait Transport: Send + Sync {
     /// Sends the request and waits for the whole answer.
     fn send(&self, request: Request<Bytes>) -> Sending<'_>;
 }
+
+/// How long a request may take, from the first attempt at a connection to the last byte of the answer.
+///
+/// It stands among the extensions of the request that [`Transport::send`] gets; an implementation
+/// that may take long keeps it, and gives [`TransportErrorKind::Timeout`] when it has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLimit(pub Duration);
 
 /// No answer came.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,11 @@
 //! An answer, and what the log may say about it.
 
 use bytes::Bytes;
+use dsync_core::wire::headers::IDEMPOTENCY_REPLAYED;
 use dsync_core::wire::{Refusal, encode_answer};
 use dsync_core::{Envelope, Fault};
-use http::header::ALLOW;
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{ALLOW, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 /// What a request was about, as far as it was understood. Neither a key nor a record is in it.
@@ -15,6 +16,16 @@ pub(crate) struct About {
     pub(crate) process_id: Option<String>,
     /// Why it was refused.
     pub(crate) reason: Option<String>,
+    /// Whether an earlier attempt took effect, and not this one.
+    pub(crate) replayed: bool,
+}
+
+/// What the answer to a change that took effect says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) process_id: String,
+    /// Treekeys of the record's keys that its layout does not know.
+    pub(crate) unknown_keys: Vec<String>,
 }
 
 /// The start of what came: as much as shows a mistake, and not an answer as long as the request.
@@ -52,12 +63,59 @@ impl Answered {
             reason: Some(reason(refusal)),
             ..about
         };
-        Self::new(&refusal.envelope(), about)
+        let refused = Self::new(&refusal.envelope(), about);
+        match refusal {
+            Refusal::InProgress => refused.with_header(RETRY_AFTER, "1"),
+            _ => refused,
+        }
     }
 
-    pub(crate) fn with_allow(mut self, methods: &'static str) -> Self {
-        let methods = HeaderValue::from_static(methods);
-        self.response.headers_mut().insert(ALLOW, methods);
+    /// A success, which is the same text whenever it is given again.
+    pub(crate) fn accepted(accepted: Accepted, replayed: bool, about: About) -> Self {
+        #[derive(Serialize)]
+        struct Data<'a> {
+            process_id: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Detail<'a> {
+            unknown_keys: &'a [String],
+        }
+
+        let Accepted {
+            process_id,
+            unknown_keys,
+        } = accepted;
+        let mut envelope = Envelope::ok(Data {
+            process_id: &process_id,
+        });
+        if !unknown_keys.is_empty() {
+            envelope = envelope
+                .with_detail(&Detail {
+                    unknown_keys: &unknown_keys,
+                })
+                .expect("a list of texts is always written as JSON");
+        }
+        // The envelope borrows what the log gets.
+        let mut answered = Self::new(&envelope, About::default());
+        answered.about = About {
+            process_id: Some(process_id),
+            replayed,
+            ..about
+        };
+        if replayed {
+            answered.with_header(IDEMPOTENCY_REPLAYED, "true")
+        } else {
+            answered
+        }
+    }
+
+    pub(crate) fn with_allow(self, methods: &'static str) -> Self {
+        self.with_header(ALLOW, methods)
+    }
+
+    fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+        let value = HeaderValue::from_static(value);
+        self.response.headers_mut().insert(name, value);
         self
     }
 }

@@ -8,7 +8,7 @@ use dsync_core::{DataLayout, Endpoint, EntityToken, Fault, Faults, Field};
 use serde_json::{Map, Value};
 
 use crate::answered::shown;
-use crate::identity::{self, Identity, text_of};
+use crate::identity::{self, Identity, SharedName, text_of};
 use crate::record_key::{Found, RecordKey};
 use crate::records::{KeptUnder, Records, StoredRecord};
 use crate::shared_key::value_in;
@@ -154,9 +154,9 @@ impl Entity {
         };
         let record = record.as_ref().and_then(Value::as_object);
         let identity = Identity::read(&self.endpoint, request, record)?;
-        if let Some((name, _)) = &identity.shared {
-            let field_type = identity::field(&self.endpoint, name).and_then(Field::field_type);
-            self.records.track(name, field_type);
+        if let Some(SharedName { field, .. }) = &identity.shared {
+            let field_type = identity::field(&self.endpoint, field).and_then(Field::field_type);
+            self.records.track(field, field_type);
         }
 
         let body = request.body().clone();
@@ -184,14 +184,17 @@ impl Entity {
         {
             return Err(self.exists(self.key_name(), id));
         }
-        if let Some((field, id)) = &identity.shared
+        if let Some(SharedName { field, id, .. }) = &identity.shared
             && self.records.with_shared_key(field, id) != Found::None
         {
             return Err(self.exists(field, id));
         }
         let kept_under = match (identity.own, &identity.shared) {
             (Some(id), _) => KeptUnder::Id(id),
-            (None, Some((_, id))) => KeptUnder::SharedKey(id.clone()),
+            (None, Some(SharedName { field, id, .. })) => KeptUnder::SharedKey {
+                field: field.clone(),
+                id: id.clone(),
+            },
             (None, None) => KeptUnder::ProcessId(process_id.to_owned()),
         };
         self.records
@@ -207,7 +210,9 @@ impl Entity {
     ) -> Result<(), Refusal> {
         let key = self.find(&identity)?;
         if let Some(primary) = &identity.primary {
-            self.refuse_other_primary_key(key, primary)?;
+            if identity.shared.is_some() {
+                self.refuse_other_primary_key(key, primary)?;
+            }
             if self
                 .records
                 .with_own_id(primary)
@@ -215,6 +220,12 @@ impl Entity {
             {
                 return Err(self.exists(self.key_name(), primary));
             }
+        }
+        if let Some(SharedName { field, new_id, .. }) = &identity.shared
+            && let Some(new_id) = new_id
+            && self.records.with_shared_key(field, new_id) != Found::None
+        {
+            return Err(self.exists(field, new_id));
         }
         let kept_under = identity.primary.map(KeptUnder::Id);
         self.records
@@ -225,7 +236,9 @@ impl Entity {
     /// The one held record that an update or a delete means.
     fn find(&self, identity: &Identity) -> Result<RecordKey, Refusal> {
         let (found, field, id) = match (&identity.shared, &identity.own) {
-            (Some((field, id)), _) => (self.records.with_shared_key(field, id), &**field, id),
+            (Some(SharedName { field, id, .. }), _) => {
+                (self.records.with_shared_key(field, id), &**field, id)
+            }
             (None, Some(id)) => (self.with_id(id), self.key_name(), id),
             (None, None) => return Err(Refusal::NoId),
         };
@@ -249,7 +262,8 @@ impl Entity {
         }
     }
 
-    /// A record that came without its primary key may get one later, but never another one.
+    /// A record that is named by a shared key may get a primary key if it came without, but no
+    /// other one: a different primary key there means that the shared key found the wrong record.
     fn refuse_other_primary_key(&self, key: RecordKey, primary: &str) -> Result<(), Refusal> {
         let (Some(field), Some(held)) = (self.endpoint.primary_key(), self.records.get(key)) else {
             return Ok(());
@@ -259,7 +273,7 @@ impl Entity {
         let held = match (in_body, &held.kept_under) {
             (Some(id), _) => id,
             (None, KeptUnder::Id(id)) => id.clone(),
-            (None, KeptUnder::SharedKey(_) | KeptUnder::ProcessId(_)) => return Ok(()),
+            (None, KeptUnder::SharedKey { .. } | KeptUnder::ProcessId(_)) => return Ok(()),
         };
         if held == primary {
             return Ok(());
@@ -267,7 +281,7 @@ impl Entity {
         let fault = Fault::new(
             format!("{}.{}", self.endpoint.treekey(), field.name()),
             format!(
-                "is {:?}, but the record that is meant has {:?}: an update cannot change the primary key",
+                "is {:?}, but the record that is meant has {:?}: an update by another field cannot change the primary key",
                 shown(primary),
                 shown(&held)
             ),

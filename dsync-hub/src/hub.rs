@@ -166,6 +166,47 @@ impl Hub {
         self.platform.answered()
     }
 
+    /// How many requests took effect: creates, updates and deletes. Refusals are not counted, nor
+    /// are further attempts with an `Idempotency-Key`, which get the first one's answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    ///
+    /// use dsync_core::{DataLayout, Endpoint, Field, FieldType};
+    /// use dsync_hub::Hub;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let note = Endpoint::new("note", "/entity/note", "shop-note-1".parse()?)
+    ///     .with_field(Field::new("text", FieldType::Text));
+    /// let hub = Hub::builder()
+    ///     .data_layout(DataLayout::builder().endpoint(note).build()?)
+    ///     .start()
+    ///     .await?;
+    ///
+    /// let create = format!(
+    ///     "POST /api/realtime HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\
+    ///      Auth-Token: {}\r\nEntity-Token: shop-note-1\r\nIdempotency-Key: change-1\r\n\
+    ///      Content-Length: 2\r\n\r\n{{}}",
+    ///     hub.auth_token().expose(),
+    /// );
+    /// for _ in 0..3 {
+    ///     let mut stream = TcpStream::connect(hub.local_addr())?;
+    ///     stream.write_all(create.as_bytes())?;
+    ///     stream.read_to_end(&mut Vec::new())?;
+    /// }
+    /// assert_eq!((hub.requests(), hub.changes()), (3, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.platform.changes()
+    }
+
     /// Stops: takes no new request, answers those that have begun, for at most five seconds, and
     /// frees the port. The records can still be read. Does nothing if the hub has stopped.
     pub async fn shutdown(&self) {

@@ -12,10 +12,21 @@ use crate::answered::shown;
 pub(crate) struct Identity {
     /// The primary key's value in the record.
     pub(crate) primary: Option<String>,
-    /// The record's own id: its primary key, else an `Entity-Id` that is no shared key's value.
+    /// The record's own id: an `Entity-Id` that is no shared key's value, else its primary key. An
+    /// update that gives the record another primary key says the one it has here.
     pub(crate) own: Option<String>,
     /// The field and its value, where `Entity-Id-Field` names another one than the primary key.
-    pub(crate) shared: Option<(String, String)>,
+    pub(crate) shared: Option<SharedName>,
+}
+
+/// How a request names a record by a shared key.
+#[derive(Debug)]
+pub(crate) struct SharedName {
+    pub(crate) field: String,
+    /// The value that the record has.
+    pub(crate) id: String,
+    /// The value that an update gives it instead.
+    pub(crate) new_id: Option<String>,
 }
 
 impl Identity {
@@ -40,6 +51,9 @@ impl Identity {
         let in_record = value_of(field)?;
         let in_header = request.entity_id().map(|id| id.as_str().to_owned());
         match (field, &in_header, &in_record) {
+            // An update may differ: its header says what the record has, its body what it gets. And
+            // a header with a value that no record can have finds nothing then.
+            _ if request.operation() != Operation::Create => {}
             (Some(field), Some(header), Some(record)) if header != record => {
                 return Err(Refusal::IdsDiffer {
                     field: field.name().to_owned(),
@@ -47,23 +61,24 @@ impl Identity {
                     record: record.clone(),
                 });
             }
-            // Only a create gives a record its name; a wrong one in another request finds nothing.
-            (Some(field), Some(header), None) if request.operation() == Operation::Create => {
-                check_header(field, header)?;
-            }
+            (Some(field), Some(header), None) => check_header(field, header)?,
             _ => {}
         }
 
-        let named = in_header.or(in_record);
+        let named = in_header.or_else(|| in_record.clone());
         let shared_key = stated.filter(|field| Some(field.name()) != primary_key.map(Field::name));
         Ok(match shared_key {
             Some(field) => Self {
                 own: primary.clone(),
                 primary,
-                shared: named.map(|id| (field.name().to_owned(), id)),
+                shared: named.map(|id| SharedName {
+                    field: field.name().to_owned(),
+                    new_id: in_record.filter(|new| *new != id),
+                    id,
+                }),
             },
             None => Self {
-                own: primary.clone().or(named),
+                own: named,
                 primary,
                 shared: None,
             },

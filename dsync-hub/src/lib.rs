@@ -37,7 +37,9 @@
 //! | the method is one of the address | 405, with `Allow` |
 //! | the body is not larger than the limit, that of a delete included | 413 |
 //! | the body comes whole and in time | 400, 408 |
-//! | headers, entity token, JSON, data layout, identity | 400, with every fault of a record in `detail.faults` |
+//! | the headers can be read, and the entity token is known | 400 |
+//! | `Idempotency-Key` is not that of another request, nor of one that is being carried out | 422, 409 with `Retry-After` |
+//! | JSON, data layout, identity | 400, with every fault of a record in `detail.faults` |
 //!
 //! A success is 200 with `data.process_id`; `detail.unknown_keys` names keys of the record that its
 //! layout does not know. A refused request changes nothing.
@@ -49,15 +51,35 @@
 //! update or delete goes to the one record that has that value, and a create is refused if there is
 //! one. The value is the body's; a body without it leaves the one that a header stated.
 //!
+//! In a create `Entity-Id` and the record's own value must be the same. In an update `Entity-Id` says
+//! what the record has, and the body what it gets. So an update by the primary key may change the
+//! primary key, and one by a shared key that shared key, unless another record has the new value. Then
+//! only the new one finds the record, which keeps its place in the order of creation. An update by a
+//! shared key does not change the primary key.
+//!
 //! - Values of different fields never meet: a record with the `u` 7 is no obstacle to one with the
 //!   `t` 7. In an entity without a primary key an `Entity-Id` without `Entity-Id-Field` means what
-//!   the record was created with, whatever its field.
+//!   the record was created with, whatever its field, or what an update by that field changed it to.
 //! - One record has one text. In a field of the type number, 5 and `"5"` are the same; `5.0`,
 //!   `"5e0"` and `"-0"` name nothing and are refused. A boolean needs to be true or false.
 //! - Nothing is known of a shared key before a request names it. So two records can have the same
 //!   value; naming them by it is refused. And the first request that names a field reads all records
 //!   of the entity once; the next ones find theirs by an index.
-//! - An update replaces the whole record. It never changes a primary key.
+//! - An update replaces the whole record.
+//!
+//! # A change that comes twice
+//!
+//! A sender that got no answer sends its request again, and cannot know whether the first took effect.
+//! With the same `Idempotency-Key` in each attempt it takes effect once: for 24 hours the hub gives the
+//! first accepted answer again, the process id included, with the header `Idempotency-Replayed: true`,
+//! whatever became of the record since. It asks for the API key first, as ever.
+//!
+//! - The same request is the same operation, entity, id with its field, and body byte for byte. The
+//!   key with another one is refused with 422.
+//! - While the first attempt is being carried out another one is refused with 409.
+//! - A refused request changed nothing, so its key is free again: repeated it is checked anew, and
+//!   mended it may be another one.
+//! - Keys are kept in memory, as the records are.
 //!
 //! # As a program
 //!
@@ -67,10 +89,12 @@
 #![forbid(unsafe_code)]
 
 mod answered;
+mod attempts;
 mod body;
 mod builder;
 mod entities;
 mod hub;
+mod idempotency;
 mod identity;
 mod platform;
 mod random;

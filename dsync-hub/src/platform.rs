@@ -11,10 +11,10 @@ use dsync_core::wire::{
 use dsync_core::{AuthToken, Envelope};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Request, StatusCode, request};
-use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::answered::{About, Answered, shown};
+use crate::answered::{About, Accepted, Answered, shown};
+use crate::attempts::{Attempts, Outcome};
 use crate::entities::Entities;
 use crate::random::hex_128;
 
@@ -23,7 +23,9 @@ pub(crate) struct Platform {
     auth_token: AuthToken,
     max_body: usize,
     entities: Mutex<Entities>,
+    pub(crate) attempts: Attempts,
     answered: AtomicU64,
+    changes: AtomicU64,
 }
 
 /// The addresses that exist.
@@ -62,7 +64,9 @@ impl Platform {
             auth_token,
             max_body,
             entities: Mutex::default(),
+            attempts: Attempts::default(),
             answered: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -83,6 +87,11 @@ impl Platform {
     /// How many requests were answered.
     pub(crate) fn answered(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
+    }
+
+    /// How many requests took effect.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// Everything that can be said about a request before its body is there: the address, the API
@@ -127,7 +136,7 @@ impl Platform {
         match admitted.address {
             Address::Records => self.read_records(about),
             Address::Realtime => match self.realtime(request, &mut about) {
-                Ok(unknown_keys) => accepted(unknown_keys, about),
+                Ok(Outcome { accepted, replayed }) => Answered::accepted(accepted, replayed, about),
                 Err(refusal) => Answered::refused(&refusal, about),
             },
         }
@@ -149,20 +158,29 @@ impl Platform {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn realtime(
-        &self,
-        request: &Request<Bytes>,
-        about: &mut About,
-    ) -> Result<Vec<String>, Refusal> {
+    fn realtime(&self, request: &Request<Bytes>, about: &mut About) -> Result<Outcome, Refusal> {
         let request = RealtimeRequest::decode(request)?;
-        let mut entities = self.entities();
-        let entity = entities.by_token(request.entity_token())?;
-        about.entity = Some(entity.name().to_owned());
+        let name = self
+            .entities()
+            .by_token(request.entity_token())?
+            .name()
+            .to_owned();
+        about.entity = Some(name);
+        self.attempts.once(&request, || self.change(&request))
+    }
 
+    fn change(&self, request: &RealtimeRequest) -> Result<Accepted, Refusal> {
         let process_id = hex_128();
-        let unknown_keys = entity.change(&request, &process_id)?;
-        about.process_id = Some(process_id);
-        Ok(unknown_keys)
+        let mut entities = self.entities();
+        let unknown_keys = entities
+            .by_token(request.entity_token())?
+            .change(request, &process_id)?;
+        // Counted before the lock is gone: who sees the change sees the count.
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        Ok(Accepted {
+            process_id,
+            unknown_keys,
+        })
     }
 
     fn read_records(&self, about: About) -> Answered {
@@ -206,30 +224,6 @@ fn no_such_address(head: &request::Parts) -> Answered {
 
 fn stated_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn accepted(unknown_keys: Vec<String>, about: About) -> Answered {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        process_id: Option<&'a str>,
-    }
-    #[derive(Serialize)]
-    struct Detail {
-        unknown_keys: Vec<String>,
-    }
-
-    let mut envelope = Envelope::ok(Data {
-        process_id: about.process_id.as_deref(),
-    });
-    if !unknown_keys.is_empty() {
-        envelope = envelope
-            .with_detail(&Detail { unknown_keys })
-            .expect("a list of texts is always written as JSON");
-    }
-    // The envelope borrows what the log gets.
-    let mut answered = Answered::new(&envelope, About::default());
-    answered.about = about;
-    answered
 }
 
 /// Keeps a panic from taking the connection, and with it the sender's patience, down.

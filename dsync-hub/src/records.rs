@@ -6,6 +6,7 @@ use bytes::Bytes;
 use dsync_core::FieldType;
 use serde_json::{Map, Value};
 
+use crate::identity::SharedName;
 use crate::record_key::{Found, RecordKey};
 use crate::shared_key::SharedKey;
 
@@ -14,8 +15,9 @@ use crate::shared_key::SharedKey;
 #[non_exhaustive]
 pub struct StoredRecord {
     /// What it is kept under: the text of its primary key, else its `Entity-Id`, else the value of
-    /// the shared key that its create named, else the process id of its create. Values of two shared
-    /// keys may be the same text, so it is unique only among primary keys.
+    /// the shared key that its create named, or that an update named and changed, else the process
+    /// id of its create. Values of two shared keys may be the same text, so it is unique only among
+    /// primary keys.
     pub entity_id: String,
     /// The JSON, byte for byte as it came.
     pub body: Bytes,
@@ -27,7 +29,7 @@ pub(crate) enum KeptUnder {
     /// Its primary key, or the `Entity-Id` that came in its place.
     Id(String),
     /// The value of a shared key, which is another field's and so no id of its own.
-    SharedKey(String),
+    SharedKey { field: String, id: String },
     /// The process id of its create.
     ProcessId(String),
 }
@@ -53,12 +55,30 @@ pub(crate) struct Records {
 impl KeptUnder {
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::Id(text) | Self::SharedKey(text) | Self::ProcessId(text) => text,
+            Self::Id(id) | Self::SharedKey { id, .. } | Self::ProcessId(id) => id,
+        }
+    }
+
+    /// Follows a shared key that changes, if the record is kept under this one.
+    fn rename(&mut self, named: &SharedName) {
+        if let Self::SharedKey { field, id } = self
+            && *field == named.field
+            && let Some(new_id) = &named.new_id
+        {
+            new_id.clone_into(id);
         }
     }
 
     fn is_own(&self) -> bool {
-        !matches!(self, Self::SharedKey(_))
+        !matches!(self, Self::SharedKey { .. })
+    }
+}
+
+impl Held {
+    /// Notes the shared key that a request named the record by.
+    fn state(&mut self, named: Option<SharedName>) {
+        self.stated
+            .extend(named.map(|SharedName { field, id, .. }| (field, id)));
     }
 }
 
@@ -109,21 +129,21 @@ impl Records {
         self.shared.clear();
     }
 
-    /// `named` is the shared key that the request names: its field and value.
     pub(crate) fn insert(
         &mut self,
         kept_under: KeptUnder,
-        named: Option<(String, String)>,
+        named: Option<SharedName>,
         record: &Map<String, Value>,
         body: Bytes,
     ) {
         let key = RecordKey(self.created);
         self.created += 1;
-        let held = Held {
+        let mut held = Held {
             kept_under,
             body,
-            stated: named.into_iter().collect(),
+            stated: HashMap::new(),
         };
+        held.state(named);
         self.put(key, held, record);
     }
 
@@ -132,14 +152,17 @@ impl Records {
         &mut self,
         key: RecordKey,
         kept_under: Option<KeptUnder>,
-        named: Option<(String, String)>,
+        named: Option<SharedName>,
         record: &Map<String, Value>,
         body: Bytes,
     ) {
         if let Some(mut held) = self.take(key) {
             held.kept_under = kept_under.unwrap_or(held.kept_under);
+            if let Some(named) = &named {
+                held.kept_under.rename(named);
+            }
             held.body = body;
-            held.stated.extend(named);
+            held.state(named);
             self.put(key, held, record);
         }
     }

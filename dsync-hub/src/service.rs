@@ -27,6 +27,7 @@ pub(crate) async fn answer(
         status = response.status().as_u16(),
         process_id = about.process_id,
         reason = about.reason,
+        replayed = about.replayed.then_some(true),
         "request"
     );
     response.map(Full::new)

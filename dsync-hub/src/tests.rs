@@ -1,10 +1,12 @@
 //! The hub's promises: over the pure function, and over a real socket where the network matters.
 
 mod hostile;
+mod idempotency;
 mod identity;
 mod lifecycle;
 mod pure;
 mod registry;
+mod renames;
 mod shared_keys;
 mod socket;
 

@@ -24,12 +24,12 @@ impl Write for Lines {
     }
 }
 
-fn send(hub: &Hub, key: &str, body: &str) {
+fn send(hub: &Hub, key: &str, headers: &str, body: &str) {
     let mut stream = TcpStream::connect(hub.local_addr()).unwrap();
     write!(
         stream,
         "POST /api/realtime HTTP/1.1\r\nHost: hub\r\nAuth-Token: {key}\r\nEntity-Token: shop-product-1\r\n\
-         Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+         {headers}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();
@@ -59,16 +59,20 @@ async fn a_request_is_one_line_without_key_and_body() {
         .start()
         .await
         .unwrap();
-    send(&hub, "SECRET-KEY", r#"{"sku":"SECRET-SKU"}"#);
-    send(&hub, "SECRET-KEY", r#"{"sku":"","x":"SECRET-TEXT"}"#);
-    send(&hub, "SECRET-OTHER", r#"{"sku":"SECRET-SKU"}"#);
+    let create = r#"{"sku":"SECRET-SKU"}"#;
+    let k = "Idempotency-Key: k\r\n";
+    send(&hub, "SECRET-KEY", k, create);
+    send(&hub, "SECRET-KEY", "", r#"{"sku":"","x":"SECRET-TEXT"}"#);
+    send(&hub, "SECRET-OTHER", "", create);
+    send(&hub, "SECRET-KEY", k, create);
     hub.shutdown().await;
 
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let requests: Vec<_> = text.lines().filter(|line| line.contains("INFO")).collect();
-    assert_eq!(requests.len(), 3, "{text}");
-    let create = r#"operation="create" entity="product" status=200 process_id=""#;
-    assert!(requests[0].contains(create), "{text}");
+    assert_eq!(requests.len(), 4, "{text}");
+    let created = r#"operation="create" entity="product" status=200 process_id=""#;
+    assert!(requests[0].contains(created) && !requests[0].contains("replayed"));
+    assert!(requests[3].contains(created) && requests[3].contains("replayed=true"));
     assert!(
         requests[1].contains(
             r#"operation="create" entity="product" status=400 reason="the record has faults at product.sku""#

@@ -9,7 +9,8 @@ use crate::shown::cut;
 
 /// Why a request is refused.
 ///
-/// 401 for the API key, 405 for the method, 413 for the size, and 400 for everything else. The
+/// 401 for the API key, 405 for the method, 413 for the size, 409 and 422 for the idempotency key, and
+/// 400 for everything else. The
 /// message says what to do; no API key is ever in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -124,6 +125,16 @@ pub enum Refusal {
         /// Its value.
         id: String,
     },
+    /// An earlier attempt at the same change is not yet answered (PROTOCOL section 8, ours).
+    #[error(
+        "an earlier request with the same Idempotency-Key is still being carried out: ask again in a moment"
+    )]
+    InProgress,
+    /// The key of one change came with another (PROTOCOL section 8, ours).
+    #[error(
+        "the Idempotency-Key was that of another request: every change needs a key of its own, and every attempt at it the same"
+    )]
+    IdempotencyKeyReused,
 }
 
 impl Refusal {
@@ -134,6 +145,8 @@ impl Refusal {
             Self::KeyMissing | Self::KeyWrong => StatusCode::UNAUTHORIZED,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::InProgress => StatusCode::CONFLICT,
+            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::BAD_REQUEST,
         }
     }

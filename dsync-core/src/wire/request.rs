@@ -5,11 +5,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::{Map, Value};
 
-use super::headers::{AUTH_TOKEN, ENTITY_ID, ENTITY_ID_FIELD, ENTITY_TOKEN};
+use super::headers::{AUTH_TOKEN, ENTITY_ID, ENTITY_ID_FIELD, ENTITY_TOKEN, IDEMPOTENCY_KEY};
 use super::{Operation, Refusal, json};
 use crate::auth::AuthToken;
 use crate::entity::EntityId;
 use crate::entity::header_text;
+use crate::idempotency::IdempotencyKey;
 use crate::token::EntityToken;
 
 /// One change of one record, on its way to the platform (PROTOCOL section 4).
@@ -37,6 +38,7 @@ pub struct RealtimeRequest {
     entity_token: EntityToken,
     entity_id: Option<EntityId>,
     entity_id_field: Option<String>,
+    idempotency_key: Option<IdempotencyKey>,
     body: Bytes,
 }
 
@@ -68,6 +70,7 @@ impl RealtimeRequest {
             entity_token,
             entity_id: None,
             entity_id_field: None,
+            idempotency_key: None,
             body,
         }
     }
@@ -87,6 +90,15 @@ impl RealtimeRequest {
             entity_id_field: Some(field),
             ..self
         })
+    }
+
+    /// Names the change, so that a peer which knows the key carries out only one of several attempts.
+    #[must_use]
+    pub fn with_idempotency_key(self, key: IdempotencyKey) -> Self {
+        Self {
+            idempotency_key: Some(key),
+            ..self
+        }
     }
 
     /// What happens to the record.
@@ -113,6 +125,12 @@ impl RealtimeRequest {
         self.entity_id_field.as_deref()
     }
 
+    /// The name of the change, the same for every attempt at it.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&IdempotencyKey> {
+        self.idempotency_key.as_ref()
+    }
+
     /// The record's JSON, byte for byte; empty for a delete.
     #[must_use]
     pub fn body(&self) -> &Bytes {
@@ -126,7 +144,7 @@ impl RealtimeRequest {
         *request.method_mut() = self.operation.method();
         *request.uri_mut() = realtime_url.clone();
         let headers = request.headers_mut();
-        headers.reserve(5);
+        headers.reserve(6);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(AUTH_TOKEN, auth_token.to_header());
         headers.insert(ENTITY_TOKEN, self.entity_token.to_header());
@@ -137,6 +155,9 @@ impl RealtimeRequest {
             let value = HeaderValue::from_bytes(field.as_bytes())
                 .expect("`with_id` took no control character, and no other byte is illegal");
             headers.insert(ENTITY_ID_FIELD, value);
+        }
+        if let Some(key) = &self.idempotency_key {
+            headers.insert(IDEMPOTENCY_KEY, key.to_header());
         }
         request
     }
@@ -184,11 +205,22 @@ impl RealtimeRequest {
         let entity_id_field =
             one(headers, &ENTITY_ID_FIELD)?.map(|value| header_text(value).into_owned());
 
+        let idempotency_key = match one(headers, &IDEMPOTENCY_KEY)? {
+            Some(value) => Some(IdempotencyKey::new(header_text(value)).map_err(|error| {
+                Refusal::HeaderInvalid {
+                    header: IDEMPOTENCY_KEY,
+                    problem: error.to_string(),
+                }
+            })?),
+            None => None,
+        };
+
         Ok(Self {
             operation,
             entity_token,
             entity_id,
             entity_id_field,
+            idempotency_key,
             // DSYNC's own connector sends `[]` with a delete: it means nothing.
             body: if operation.has_record() {
                 request.body().clone()

@@ -32,6 +32,7 @@ features: ## the builds without default features
 	cargo check -p dsync-sdk --no-default-features --features derive
 	cargo check -p dsync-sdk --no-default-features --features client
 	cargo check -p dsync-client --no-default-features
+	cargo check -p dsync-client --no-default-features --features rustls-ring
 	cargo check -p dsync-hub --no-default-features
 	cargo test -p dsync-sdk --no-default-features --features derive --lib
 	cargo test -p dsync-tests --features foreign-types types

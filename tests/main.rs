@@ -14,6 +14,7 @@ mod support;
 mod compile_errors;
 mod corpus;
 mod dependencies;
+mod fault_proxy;
 mod guide;
 mod layout_matches;
 mod layout_of_serde;

@@ -1,5 +1,6 @@
 //! What several tests need.
 
 pub(crate) mod cargo;
+pub(crate) mod fault_proxy;
 pub(crate) mod http;
 pub(crate) mod python;

@@ -164,6 +164,9 @@ async fn a_plain_socket_sees_the_same() {
             })
             .collect();
         headers.sort_unstable();
+        // Another one for each change.
+        let (name, key) = headers.pop().unwrap();
+        assert_eq!((name.as_str(), key.len()), ("idempotency-key", 32));
         assert_eq!(
             headers,
             HEADERS.map(|(name, value)| (name.to_owned(), value))

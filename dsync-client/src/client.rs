@@ -4,22 +4,18 @@ use std::env::{self, VarError};
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
-use dsync_core::wire::{Answer, RealtimeRequest, check_object};
-use dsync_core::{
-    AuthToken, DsyncEntity, EntityId, EntityToken, EntityTokens, PrimaryKey, Transport,
-};
-use http::Uri;
+use dsync_core::wire::{RealtimeRequest, check_object};
+use dsync_core::{AuthTokenProvider, DsyncEntity, EntityId, EntityToken, PrimaryKey};
 use serde::Serialize;
-use tracing::Instrument;
-use tracing::field::{self, Empty};
 
-use crate::refused::Answered;
-use crate::{BuildError, ClientBuilder, Error, NoEnvelope, Receipt, Refused, hide, requests};
+use crate::delivery::Delivery;
+use crate::requests::Requests;
+use crate::{BuildError, ClientBuilder, Error, Receipt};
 
 const AUTH_TOKEN_VARIABLE: &str = "DSYNC_AUTH_TOKEN";
 const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
 
-/// Sends changes of records to the platform, one realtime request a call (PROTOCOL section 4).
+/// Sends changes of records to the platform, one change a call (PROTOCOL section 4).
 ///
 /// Cloning is cheap, and all clones share their connections: make one client for a system, and keep
 /// it. It needs a Tokio runtime with I/O and time enabled, the same one for all calls, because its
@@ -29,12 +25,17 @@ const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
 ///   no platform that answered, but a login page, for instance ([`Error::NoEnvelope`]).
 /// - Redirects are not followed: they would hand the API key to another address, and turn a POST into
 ///   a GET.
-/// - A call repeats nothing. If its future is dropped, the change may have taken effect or not.
+/// - A change that was not accepted is tried again where that may help, as the
+///   [policy](crate::ClientBuilder::retry) says, with the same `Idempotency-Key` on every attempt: a
+///   hub that knows it carries the change out once.
+/// - A 401 asks the provider of the API key once more, and is tried again once if the key is another.
+/// - If the future of a call is dropped, the change may have taken effect or not.
 /// - The proxies of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used for https,
 ///   where they see a tunnel. Plain http goes straight to its host, because a proxy would read the
 ///   API key.
-/// - Each request is a [`tracing`] span `dsync_request` of the level debug, with an event at its end:
-///   operation, entity token, status, process id. Neither the API key nor the record is in it.
+/// - Each call is a [`tracing`] span `dsync_request` of the level debug, with an event at its end:
+///   operation, method, entity token, attempts, status, process id. Each attempt is a span
+///   `dsync_attempt` in it. Neither the API key nor the record is in them.
 ///
 /// # Examples
 ///
@@ -50,11 +51,9 @@ pub struct Client {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    auth_token: AuthToken,
-    realtime_url: Uri,
-    entity_tokens: EntityTokens,
-    transport: Box<dyn Transport>,
+pub(crate) struct Inner {
+    requests: Requests,
+    delivery: Delivery,
 }
 
 impl Client {
@@ -106,20 +105,40 @@ impl Client {
         ClientBuilder::new(auth_token)
     }
 
-    pub(crate) fn assemble(
-        auth_token: AuthToken,
-        realtime_url: Uri,
-        entity_tokens: EntityTokens,
-        transport: Box<dyn Transport>,
-    ) -> Self {
+    /// Starts a client whose API key may change while it runs. The provider is asked at the first
+    /// request, and once more when the platform answers 401.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use dsync_client::Client;
+    /// use dsync_core::AuthToken;
+    ///
+    /// type Error = Box<dyn std::error::Error + Send + Sync>;
+    ///
+    /// let client = Client::builder_with(|| -> Result<AuthToken, Error> {
+    ///     Ok(AuthToken::new(std::fs::read_to_string("/run/secrets/dsync")?.trim_end())?)
+    /// })
+    /// .build()?;
+    /// # Ok::<(), dsync_client::BuildError>(())
+    /// ```
+    pub fn builder_with(provider: impl AuthTokenProvider + 'static) -> ClientBuilder {
+        ClientBuilder::of_provider(provider)
+    }
+
+    pub(crate) fn assemble(requests: Requests, delivery: Delivery) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                auth_token,
-                realtime_url,
-                entity_tokens,
-                transport,
-            }),
+            inner: Arc::new(Inner { requests, delivery }),
         }
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.inner.requests
+    }
+
+    /// Carries a request whose body is known to be right.
+    pub(crate) async fn carry(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
+        self.inner.delivery.deliver(request).await
     }
 
     /// Sends a new record.
@@ -143,8 +162,7 @@ impl Client {
     where
         T: DsyncEntity + Serialize,
     {
-        self.carry(requests::create(record, &self.inner.entity_tokens)?)
-            .await
+        self.carry(self.requests().create(record)?).await
     }
 
     /// Sends a record as it is now, whole.
@@ -165,8 +183,7 @@ impl Client {
     where
         T: DsyncEntity + PrimaryKey + Serialize,
     {
-        self.carry(requests::update(record, &self.inner.entity_tokens)?)
-            .await
+        self.carry(self.requests().update(record)?).await
     }
 
     /// Says that a record is gone.
@@ -183,17 +200,45 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn delete<T: DsyncEntity + PrimaryKey>(&self, record: &T) -> Result<Receipt, Error> {
-        let id = record.primary_key().to_entity_id()?;
-        self.carry(requests::delete::<T>(id, &self.inner.entity_tokens)?)
-            .await
+    pub async fn delete<T>(&self, record: &T) -> Result<Receipt, Error>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+    {
+        self.carry(self.requests().delete(record)?).await
     }
 
-    /// Says that the record with this id is gone.
+    /// Sends a record whose key has changed, whole: the one that was known by `id` is this one now.
+    ///
+    /// The id is the old value of the shared key where the entity has one, else of the primary key.
     ///
     /// # Errors
     ///
-    /// [`Error`]: the id cannot be sent, no answer came, or the platform refused.
+    /// [`Error`]: the record or the id cannot be sent, no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// client.update_with_id(&product, "sku-0").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn update_with_id<T>(&self, record: &T, id: impl Display) -> Result<Receipt, Error>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+    {
+        let id = EntityId::new(id)?;
+        self.carry(self.requests().update_with_id(record, id)?)
+            .await
+    }
+
+    /// Says that the record with this primary key is gone. Where the entity has a shared key, the
+    /// platform would not know it by that: [`Client::delete`] says it with the record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: the id cannot be sent, the entity has a shared key, no answer came, or the platform
+    /// refused.
     ///
     /// # Examples
     ///
@@ -208,8 +253,7 @@ impl Client {
         id: impl Display,
     ) -> Result<Receipt, Error> {
         let id = EntityId::new(id)?;
-        self.carry(requests::delete::<T>(id, &self.inner.entity_tokens)?)
-            .await
+        self.carry(self.requests().delete_by_id::<T>(id)?).await
     }
 
     /// Sends a new record that is JSON already, byte for byte.
@@ -317,69 +361,12 @@ impl Client {
         }
         self.carry(request).await
     }
-
-    /// Carries a request whose body is known to be right, and tells `tracing` about it.
-    async fn carry(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
-        let span = tracing::debug_span!(
-            "dsync_request",
-            operation = request.operation().as_str(),
-            entity_token = request.entity_token().as_str(),
-            status = Empty,
-            process_id = Empty,
-        );
-        let outcome = self.exchange(&request).instrument(span.clone()).await;
-        span.in_scope(|| match &outcome {
-            Ok(receipt) => {
-                span.record("status", receipt.status().as_u16());
-                span.record("process_id", receipt.process_id());
-                tracing::debug!("accepted");
-            }
-            Err(error) => {
-                span.record("status", error.status().map(|status| status.as_u16()));
-                tracing::debug!(
-                    fault = error.transport_kind().map(field::debug),
-                    "not accepted"
-                );
-            }
-        });
-        outcome
-    }
-
-    async fn exchange(&self, request: &RealtimeRequest) -> Result<Receipt, Error> {
-        let Inner {
-            auth_token,
-            realtime_url,
-            transport,
-            ..
-        } = &*self.inner;
-
-        let response = transport
-            .send(request.encode(realtime_url, auth_token))
-            .await?;
-        let http_status = response.status();
-        let answer = Answer::decode(hide::in_answer(response, auth_token));
-        // Whoever redirects stands before the platform, so an envelope in that answer decides nothing.
-        let status = if http_status.is_redirection() {
-            http_status
-        } else {
-            answer.status()
-        };
-        if !status.is_success() {
-            let answered = Box::new(Answered { status, answer });
-            Err(Error::Refused(Refused(answered)))
-        } else if !answer.is_envelope() {
-            let answered = Box::new(Answered { status, answer });
-            Err(Error::NoEnvelope(NoEnvelope(answered)))
-        } else {
-            Ok(Receipt::new(answer))
-        }
-    }
 }
 
 /// Hides the key, and of the address what stands behind the path.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = &self.inner.realtime_url;
+        let url = &self.inner.delivery.realtime_url;
         let address = format_args!(
             "{}://{}{}",
             url.scheme_str().unwrap_or_default(),
@@ -387,9 +374,8 @@ impl fmt::Debug for Client {
             url.path(),
         );
         f.debug_struct("Client")
-            .field("auth_token", &self.inner.auth_token)
             .field("realtime_url", &address)
-            .field("entity_tokens", &self.inner.entity_tokens)
+            .field("entity_tokens", &self.inner.requests.tokens)
             .finish_non_exhaustive()
     }
 }

@@ -1,21 +1,23 @@
 //! Why a change was not sent, or not accepted.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use dsync_core::wire::{InvalidIdField, RecordError};
-use dsync_core::{Fault, InvalidEntityId, InvalidEntityToken, TransportError, TransportErrorKind};
-use http::header::RETRY_AFTER;
+use dsync_core::{Fault, InvalidEntityId, InvalidEntityToken, TransportErrorKind, retry};
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
 
+use crate::ending::Ending;
 use crate::refused::Answered;
-use crate::{NoEnvelope, Refused};
+use crate::{NoEnvelope, Refused, Unanswered};
 
 /// Why a change was not sent, or not accepted.
 ///
 /// Three questions have an answer whatever the variant: what happened ([`Error::status`],
 /// [`Error::message`], [`Error::faults`]), whose fault it is (a record's, before anything was sent;
-/// the network's; the platform's refusal), and whether to try again ([`Error::is_retryable`]).
+/// the network's; the platform's refusal), and whether to try again ([`Error::is_retryable`]) after
+/// what the client did already ([`Error::attempts`], [`Error::stop`]).
 ///
 /// The API key is in none of it: where a peer repeats the key, plainly or as JSON or a URL escapes it,
 /// `(hidden)` stands instead, also in [`Error::detail`] and [`Error::headers`]. What else a peer says
@@ -63,9 +65,44 @@ pub enum Error {
         /// The entity's name.
         entity: &'static str,
     },
+    /// The entity is switched off: it has no job, so nobody wants its changes. Nothing was sent. Only a
+    /// client that is told to [refuse](crate::ClientBuilder::refuse_switched_off) gives it.
+    #[error(
+        "the entity {entity:?} is switched off: link it with a job on the platform's canvas, or let the client send all the same"
+    )]
+    SwitchedOff {
+        /// The entity's name.
+        entity: &'static str,
+    },
+    /// The platform recognises records of the entity by another field than the primary key, and that
+    /// field's value is not at hand. Nothing was sent.
+    #[error(
+        "the platform knows the records of {entity:?} by their {shared_key:?}, so the value of the primary key says nothing there: delete with the whole record, or send a request that names that field"
+    )]
+    SharedKey {
+        /// The entity's name.
+        entity: &'static str,
+        /// The field.
+        shared_key: String,
+    },
+    /// The shared key of the record holds a value that cannot name it. Nothing was sent.
+    #[error(
+        "the record's {shared_key:?}, by which the platform knows the records of {entity:?}, must be a text, an integer or a boolean, but is {found}"
+    )]
+    SharedKeyValue {
+        /// The entity's name.
+        entity: &'static str,
+        /// The field.
+        shared_key: String,
+        /// What the value is.
+        found: &'static str,
+    },
+    /// The API key could not be had. Nothing was sent.
+    #[error("the API key could not be had from its provider")]
+    NoAuthToken(#[source] Box<dyn StdError + Send + Sync>),
     /// No answer came. Unless there was no connection, the change may have taken effect.
     #[error(transparent)]
-    Transport(#[from] TransportError),
+    Transport(Unanswered),
     /// The platform answered, but did not accept the change.
     #[error(transparent)]
     Refused(Refused),
@@ -90,7 +127,8 @@ impl Error {
         self.answered()?.answer.message()
     }
 
-    /// Whether the same request may succeed later.
+    /// Whether the same request may succeed later. The client has tried again already, as its
+    /// [policy](dsync_core::retry::RetryPolicy) says; this is for whoever keeps the change for later.
     ///
     /// | | |
     /// |---|---|
@@ -98,41 +136,44 @@ impl Error {
     /// | yes | the answer was a 2xx, but not DSYNC's ([`Error::NoEnvelope`]): a login page goes away |
     /// | yes | 408, 425, 429 |
     /// | yes | 5xx, but not 501 and 505 |
+    /// | yes | 409 to a repeated attempt: the first is still being carried out |
+    /// | yes | the provider of the API key failed |
     /// | no | every other answer, redirects among them |
-    /// | no | whatever was wrong before anything was sent |
+    /// | no | whatever else was wrong before anything was sent |
     ///
-    /// A change without an answer of DSYNC's may have taken effect: a repeated update or delete does no
-    /// harm, a repeated create may create twice.
+    /// A change without an answer of DSYNC's may have taken effect. A repeated update or delete does no
+    /// harm; a create that is made anew, and so has another idempotency key, may create twice. To name
+    /// it yourself, [send](crate::Client::send) a request with a key of your own.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport(_) | Self::NoEnvelope(_) => true,
-            Self::Refused(refused) => match refused.0.status.as_u16() {
-                408 | 425 | 429 => true,
-                501 | 505 => false,
-                status => (500..600).contains(&status),
-            },
+            Self::Transport(_) | Self::NoEnvelope(_) | Self::NoAuthToken(_) => true,
+            Self::Refused(Refused(answered)) => {
+                let is_own_repetition =
+                    answered.status == StatusCode::CONFLICT && answered.ending.attempts > 1;
+                is_own_repetition || retry::is_retryable(answered.status)
+            }
             _ => false,
         }
     }
 
-    /// How long the platform asks to wait: the answer's `Retry-After`, where it is a number of
-    /// seconds. The other form of that header, a date, is not read.
-    ///
-    /// It is a day at most: a longer time reads as a day, because a number without bounds added to a
-    /// clock is a panic.
+    /// How long the platform asked to wait, counted from when its answer came: the answer's
+    /// `Retry-After`, as seconds or as a date. It is a day at most.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        const LONGEST: u64 = 24 * 60 * 60;
+        self.answered()?.retry_after
+    }
 
-        let text = self.headers()?.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        // `parse` alone would take "+1".
-        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        // Digits that are no `u64` are too many.
-        let seconds = text.parse().unwrap_or(LONGEST).min(LONGEST);
-        Some(Duration::from_secs(seconds))
+    /// How many attempts there were. Zero where nothing was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.ending().map_or(0, |ending| ending.attempts)
+    }
+
+    /// Why there was no further attempt, where something was sent.
+    #[must_use]
+    pub fn stop(&self) -> Option<retry::Stop> {
+        self.ending().map(|ending| ending.stop)
     }
 
     /// The answer's HTTP headers, where an answer came.
@@ -162,6 +203,13 @@ impl Error {
         match self {
             Self::Transport(error) => Some(error.kind()),
             _ => None,
+        }
+    }
+
+    fn ending(&self) -> Option<Ending> {
+        match self {
+            Self::Transport(unanswered) => Some(unanswered.ending),
+            _ => self.answered().map(|answered| answered.ending),
         }
     }
 

@@ -2,13 +2,15 @@
 //!
 //! A program that exchanges records uses the facade `dsync`, which re-exports this. In reading order:
 //!
-//! - [`Client`]: creates, updates and deletes records, one request a call;
+//! - [`Client`]: creates, updates and deletes records, one change a call;
 //! - [`Receipt`]: what the platform says to a change that it accepted;
 //! - [`Error`]: why a change was not sent or not accepted, and whether to try again;
 //! - [`ClientBuilder`]: the address, the limits, and the seam for tests.
 //!
-//! A call sends one request and repeats nothing. Whether to repeat it, [`Error::is_retryable`]
-//! says; that a repeated create creates once, nobody promises (PROTOCOL section 8).
+//! A change that was not accepted is tried again where that may help, under the same
+//! `Idempotency-Key`; see [`ClientBuilder::retry`]. A hub that knows that key carries out one change
+//! once. Whether DSYNC's own platform does is not known (PROTOCOL section 8): there, a repeated create
+//! is at least once.
 //!
 //! # Examples
 //!
@@ -80,17 +82,28 @@
 #![forbid(unsafe_code)]
 
 mod address;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod client;
+mod delivery;
+mod ending;
 mod error;
 mod hide;
+mod key;
 mod receipt;
 mod refused;
 mod requests;
 mod reqwest_transport;
+mod tokio_clock;
+mod unanswered;
 
 pub use builder::{BuildError, ClientBuilder};
 pub use client::Client;
 pub use error::Error;
 pub use receipt::Receipt;
 pub use refused::{NoEnvelope, Refused};
+pub use unanswered::Unanswered;
+
+/// The HTTP library, in the version whose settings [`ClientBuilder::reqwest`] takes.
+pub use reqwest;

@@ -30,11 +30,18 @@ use serde_json::value::RawValue;
 #[derive(Clone)]
 pub struct Receipt {
     answer: Answer,
+    attempts: u32,
 }
 
 impl Receipt {
-    pub(crate) fn new(answer: Answer) -> Self {
-        Self { answer }
+    pub(crate) fn new(answer: Answer, attempts: u32) -> Self {
+        Self { answer, attempts }
+    }
+
+    /// How many attempts it took: 1 where the first was accepted.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// The name under which the platform reports on the change, if it gave one.

@@ -2,10 +2,13 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use dsync_core::wire::Answer;
 use http::StatusCode;
 use http::header::LOCATION;
+
+use crate::ending::Ending;
 
 /// An answer that is no success. [`Error`](crate::Error) has its accessors.
 pub struct Refused(pub(crate) Box<Answered>);
@@ -19,6 +22,9 @@ pub(crate) struct Answered {
     /// The status that counts: the answer's own, or HTTP's for a redirect.
     pub(crate) status: StatusCode,
     pub(crate) answer: Answer,
+    /// How long the answer asks to wait, counted from when it came.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) ending: Ending,
 }
 
 impl Answered {
@@ -51,6 +57,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the platform answered ")?;
         self.0.write_status(f)?;
+        self.0.ending.fmt(f)?;
         if self.0.status.is_redirection() {
             f.write_str(", a redirect")?;
             let location = self.0.answer.headers().get(LOCATION);
@@ -69,6 +76,7 @@ impl fmt::Display for NoEnvelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the answer was ")?;
         self.0.write_status(f)?;
+        self.0.ending.fmt(f)?;
         f.write_str(
             ", but in no form that a DSYNC platform answers in, so whether the change was accepted is unknown: check the realtime address, and whether a login page or a proxy stands before it",
         )?;

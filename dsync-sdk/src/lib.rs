@@ -41,12 +41,15 @@
 //!
 //! # Where to look
 //!
-//! - [`guide`]: every word of the attributes, every type, and the way from the Python and PHP SDKs;
+//! - [`guide`]: every word of the attributes, every type, sending, and the way from the Python and PHP
+//!   SDKs;
 //! - [`DsyncEntity`](macro@DsyncEntity) and [`DsyncObject`](macro@DsyncObject): the derives, with
 //!   every word that their attribute takes;
 //! - [`EntityLayout`]: what a derive makes; [`treekey!`]: one of its keys as text; [`DataLayout`]:
 //!   the layout of a whole system, also one that is known only at run time;
-//! - [`Client`]: sends; [`Error`]: what can go wrong, and whether to try again;
+//! - [`Client`]: sends, and tries again where that may help; [`Error`]: what can go wrong;
+//! - [`retry`]: what is tried again, how often and when; [`testing`]: a platform from a script and a
+//!   clock for your own tests;
 //! - [`wire`]: requests and answers as bytes, for a transport or a platform of your own.
 //!
 //! # Features
@@ -55,21 +58,29 @@
 //! |---|---|---|
 //! | `derive` | yes | the derive macros |
 //! | `client` | yes | [`Client`], and with it an HTTP library |
-//! | `rustls` | yes | TLS for the client; without it only plain HTTP works |
+//! | `blocking` | yes | [`blocking::Client`], for programs without an async runtime |
+//! | `rustls` | yes | TLS for the client, by rustls and aws-lc-rs |
+//! | `rustls-ring` | no | TLS by rustls and ring, which needs less to be built: turn off `rustls`; without either only plain HTTP works |
 //! | `chrono04`, `jiff1`, `time03`, `rust_decimal1`, `uuid1`, `url2`, `indexmap2`, `smallvec1`, `arrayvec07` | no | field types for that crate's types, see [`guide::types`] |
 //!
 //! With `default-features = false, features = ["derive"]` no HTTP library is built.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "blocking")]
+pub use dsync_client::blocking;
 #[cfg(feature = "client")]
-pub use dsync_client::{BuildError, Client, ClientBuilder, Error, NoEnvelope, Receipt, Refused};
+pub use dsync_client::{
+    BuildError, Client, ClientBuilder, Error, NoEnvelope, Receipt, Refused, Unanswered, reqwest,
+};
 pub use dsync_core::{
-    Arity, AuthToken, DataLayout, DataLayoutBuilder, DsyncEntity, DsyncObject, Endpoint, EntityId,
-    EntityLayout, EntityToken, EntityTokens, Envelope, Fault, Faults, Field, FieldLayout,
-    FieldType, FieldValue, InvalidAuthToken, InvalidEntityId, InvalidEntityToken, ListItem, Opaque,
-    PrimaryKey, Sending, Shape, ToEntityId, Transport, TransportError, TransportErrorKind, Treekey,
-    UnknownFieldType, ValidRecord, dates, testing, treekey, wire,
+    Arity, AuthToken, AuthTokenProvider, Clock, DataLayout, DataLayoutBuilder, DsyncEntity,
+    DsyncObject, Endpoint, EntityId, EntityLayout, EntityState, EntityToken, EntityTokens,
+    Envelope, Fault, Faults, Field, FieldLayout, FieldType, FieldValue, IdempotencyKey,
+    InvalidAuthToken, InvalidEntityId, InvalidEntityToken, InvalidIdempotencyKey, ListItem, Opaque,
+    PrimaryKey, Providing, Sending, Shape, Sleeping, Switch, SystemState, TimeLimit, ToEntityId,
+    Transport, TransportError, TransportErrorKind, Treekey, UnknownFieldType, ValidRecord, dates,
+    retry, testing, treekey, wire,
 };
 #[cfg(feature = "derive")]
 pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};
@@ -96,6 +107,10 @@ pub mod guide {
 
     #[doc = include_str!("guide/types.md")]
     pub mod types {}
+
+    #[cfg(all(feature = "blocking", feature = "derive"))]
+    #[doc = include_str!("guide/sending.md")]
+    pub mod sending {}
 
     #[doc = include_str!("guide/migrating.md")]
     pub mod migrating {}

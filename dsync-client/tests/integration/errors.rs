@@ -221,7 +221,10 @@ async fn how_long_to_wait() {
         ("86401", Some(86_400)),
         ("18446744073709551615", Some(86_400)),
         ("99999999999999999999999", Some(86_400)),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        // A date is held against the clock; this one has passed, that one is more than a day away.
+        ("Wed, 21 Oct 2015 07:28:00 GMT", Some(0)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400)),
+        ("in a minute", None),
     ] {
         let error = refused(503, &[("retry-after", value)], "").await;
         assert_eq!(

@@ -60,6 +60,14 @@ async fn the_bytes_of_a_request() {
     let [create, delete] = server.finish().map(|request| {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         let mut lines: Vec<_> = head.split("\r\n").map(str::to_owned).collect();
+        // Another one each time; what it is for, the tests of the whole workspace show.
+        let key = lines
+            .iter()
+            .position(|line| line.starts_with("idempotency-key: "));
+        assert_eq!(
+            lines.remove(key.unwrap()).len(),
+            "idempotency-key: ".len() + 32
+        );
         lines[1..].sort_unstable();
         lines.push(body.to_owned());
         lines

@@ -5,6 +5,8 @@
     reason = "a test may unwrap: its panic is the report"
 )]
 
+#[cfg(feature = "blocking")]
+mod blocking;
 mod building;
 mod environment;
 mod errors;

@@ -84,12 +84,15 @@ fn a_request_is_told_without_its_key_and_record() {
     if !is_child() {
         return in_child("tracing::a_request_is_told_without_its_key_and_record", &[]);
     }
-    let begin = "DEBUG dsync_request operation=\"create\" entity_token=\"shop-product-1\"\n";
+    let begin = "DEBUG dsync_request operation=\"create\" method=\"POST\" entity_token=\"shop-product-1\"\n\
+                 DEBUG dsync_attempt attempt=1\n";
 
     let client = Scripted::default().client();
     assert_eq!(
         told(&client),
-        format!("{begin}record status=200\nrecord process_id=\"p-1\"\nDEBUG message=accepted\n")
+        format!(
+            "{begin}record status=200\nrecord attempts=1\nrecord status=200\nrecord process_id=\"p-1\"\nDEBUG message=accepted\n"
+        )
     );
 
     let client = Scripted::default()
@@ -101,13 +104,15 @@ fn a_request_is_told_without_its_key_and_record() {
         .client();
     assert_eq!(
         told(&client),
-        format!("{begin}record status=400\nDEBUG message=not accepted\n")
+        format!(
+            "{begin}record status=400\nrecord attempts=1\nrecord status=400\nDEBUG message=not accepted\n"
+        )
     );
 
     let fault = TransportError::new(TransportErrorKind::Timeout, None);
     let client = Scripted::default().then(Err(fault)).client();
     assert_eq!(
         told(&client),
-        format!("{begin}record\nDEBUG message=not accepted fault=Timeout\n")
+        format!("{begin}record attempts=1\nrecord\nDEBUG message=not accepted fault=Timeout\n")
     );
 }

@@ -35,6 +35,11 @@ fn headers(request: &Request<Bytes>) -> Vec<(&str, &str)> {
     headers.sort_unstable();
     assert_eq!(headers.remove(0), ("auth-token", KEY));
     assert!(request.headers()["auth-token"].is_sensitive());
+    // Another one each time.
+    let key = headers
+        .iter()
+        .position(|(name, _)| *name == "idempotency-key");
+    assert_eq!(headers.remove(key.unwrap()).1.len(), 32);
     headers
 }
 

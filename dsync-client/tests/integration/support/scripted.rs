@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use dsync_client::{Client, ClientBuilder};
+use dsync_core::retry::RetryPolicy;
 use dsync_core::{Sending, Transport, TransportError};
 use http::{Request, Response, StatusCode};
 
@@ -40,7 +41,9 @@ impl Scripted {
     }
 
     pub(crate) fn builder(&self) -> ClientBuilder {
-        Client::builder(KEY).transport(self.clone())
+        Client::builder(KEY)
+            .transport(self.clone())
+            .retry(RetryPolicy::never())
     }
 
     pub(crate) fn client(&self) -> Client {

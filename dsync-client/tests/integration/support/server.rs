@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use dsync_client::{Client, ClientBuilder};
+use dsync_core::retry::RetryPolicy;
 
 use super::KEY;
 
@@ -42,7 +43,9 @@ impl<T: Send + 'static> Server<T> {
     }
 
     pub(crate) fn builder(&self) -> ClientBuilder {
-        Client::builder(KEY).realtime_url(self.url())
+        Client::builder(KEY)
+            .realtime_url(self.url())
+            .retry(RetryPolicy::never())
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -1,0 +1,246 @@
+//! A change on its way: one attempt after the other, until it is accepted or given up.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dsync_core::retry::{Attempt, Decision, Outcome, RetryBudget, RetryPolicy, retry_after};
+use dsync_core::wire::{Answer, RealtimeRequest};
+use dsync_core::{
+    AuthToken, Clock, IdempotencyKey, TimeLimit, Transport, TransportError, TransportErrorKind,
+};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use tracing::Instrument;
+use tracing::field::{self, Empty};
+
+use crate::ending::Ending;
+use crate::key::KeyInUse;
+use crate::refused::Answered;
+use crate::{Error, NoEnvelope, Receipt, Refused, Unanswered, hide};
+
+/// What carries changes to the platform.
+pub(crate) struct Delivery {
+    pub(crate) realtime_url: Uri,
+    pub(crate) key: KeyInUse,
+    pub(crate) headers: HeaderMap,
+    pub(crate) transport: Box<dyn Transport>,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) timeout: Duration,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) budget: RetryBudget,
+}
+
+impl Delivery {
+    /// Delivers a change, and tells `tracing` about it.
+    pub(crate) async fn deliver(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
+        // Every attempt has the same name, whoever gave it.
+        let request = match request.idempotency_key() {
+            Some(_) => request,
+            None => request.with_idempotency_key(IdempotencyKey::generate()),
+        };
+        let span = tracing::debug_span!(
+            "dsync_request",
+            operation = request.operation().as_str(),
+            method = request.operation().method().as_str(),
+            entity_token = request.entity_token().as_str(),
+            attempts = Empty,
+            status = Empty,
+            process_id = Empty,
+        );
+        let outcome = self.attempts(&request).instrument(span.clone()).await;
+        span.in_scope(|| match &outcome {
+            Ok(receipt) => {
+                span.record("attempts", receipt.attempts());
+                span.record("status", receipt.status().as_u16());
+                span.record("process_id", receipt.process_id());
+                tracing::debug!("accepted");
+            }
+            Err(error) => {
+                span.record("attempts", error.attempts());
+                span.record("status", error.status().map(|status| status.as_u16()));
+                tracing::debug!(
+                    fault = error.transport_kind().map(field::debug),
+                    "not accepted"
+                );
+            }
+        });
+        outcome
+    }
+
+    async fn attempts(&self, request: &RealtimeRequest) -> Result<Receipt, Error> {
+        let began = self.clock.elapsed();
+        let mut key = self.key.current().await.map_err(Error::NoAuthToken)?;
+        let mut key_was_renewed = false;
+        // The policy's count leaves out the attempt with a new key: the one before it changed nothing.
+        let (mut attempts, mut number) = (1, 1);
+        let mut last_cost = None;
+        loop {
+            let elapsed = self.clock.elapsed().saturating_sub(began);
+            let limit = self.timeout.min(self.policy.remaining(elapsed));
+            let failed = match self.attempt(request, &key, limit, attempts).await {
+                Ok(answer) => {
+                    self.budget.earn(last_cost.unwrap_or(RetryBudget::SUCCESS));
+                    return Ok(Receipt::new(answer, attempts));
+                }
+                Err(failed) => failed,
+            };
+
+            if failed.status() == Some(StatusCode::UNAUTHORIZED) && !key_was_renewed {
+                key_was_renewed = true;
+                match self.key.instead_of(&key).await {
+                    Ok(Some(new)) => {
+                        tracing::debug!("the API key was refused, and there is a new one");
+                        key = new;
+                        attempts += 1;
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "the API key was refused, and no new one can be had");
+                    }
+                }
+            }
+
+            let decision = self.policy.decide(&Attempt {
+                operation: request.operation(),
+                number,
+                elapsed: self.clock.elapsed().saturating_sub(began),
+                outcome: failed.outcome(),
+                now: self.clock.now(),
+                random: random(),
+            });
+            match decision.paid_from(&self.budget) {
+                Decision::Stop(stop) => {
+                    let ending = Ending { attempts, stop };
+                    return Err(failed.into_error(ending, self.clock.as_ref()));
+                }
+                Decision::Wait { pause, cost } => {
+                    tracing::debug!(
+                        attempt = attempts,
+                        status = failed.status().map(|status| status.as_u16()),
+                        fault = failed.transport_kind().map(field::debug),
+                        ?pause,
+                        "not accepted, once more after a pause"
+                    );
+                    last_cost = Some(cost);
+                    self.clock.sleep(pause).await;
+                    attempts += 1;
+                    number += 1;
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &RealtimeRequest,
+        key: &AuthToken,
+        limit: Duration,
+        number: u32,
+    ) -> Result<Answer, Failed> {
+        let span = tracing::debug_span!("dsync_attempt", attempt = number, status = Empty);
+        let http = self.http(request, key, limit);
+        let response = self
+            .transport
+            .send(http)
+            .instrument(span.clone())
+            .await
+            .map_err(Failed::NoAnswer)?;
+        let judged = judge(response, key);
+        let status = match &judged {
+            Ok(answer) => Some(answer.status()),
+            Err(failed) => failed.status(),
+        };
+        span.record("status", status.map(|status| status.as_u16()));
+        judged
+    }
+
+    fn http(&self, request: &RealtimeRequest, key: &AuthToken, limit: Duration) -> Request<Bytes> {
+        let mut http = request.encode(&self.realtime_url, key);
+        for (name, value) in &self.headers {
+            http.headers_mut().append(name, value.clone());
+        }
+        http.extensions_mut().insert(TimeLimit(limit));
+        http
+    }
+}
+
+/// An attempt that was not accepted.
+enum Failed {
+    NoAnswer(TransportError),
+    Refused { status: StatusCode, answer: Answer },
+    NoEnvelope { status: StatusCode, answer: Answer },
+}
+
+impl Failed {
+    fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::NoAnswer(_) => None,
+            Self::Refused { status, .. } | Self::NoEnvelope { status, .. } => Some(*status),
+        }
+    }
+
+    fn transport_kind(&self) -> Option<TransportErrorKind> {
+        match self {
+            Self::NoAnswer(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+
+    fn outcome(&self) -> Outcome<'_> {
+        match self {
+            Self::NoAnswer(error) => Outcome::NoAnswer(error.kind()),
+            Self::Refused { status, answer } | Self::NoEnvelope { status, answer } => {
+                Outcome::Answered {
+                    status: *status,
+                    headers: answer.headers(),
+                }
+            }
+        }
+    }
+
+    fn into_error(self, ending: Ending, clock: &dyn Clock) -> Error {
+        let answered = |status, answer: Answer| {
+            let retry_after = retry_after(answer.headers(), clock.now());
+            Box::new(Answered {
+                status,
+                answer,
+                retry_after,
+                ending,
+            })
+        };
+        match self {
+            Self::NoAnswer(error) => Error::Transport(Unanswered { error, ending }),
+            Self::Refused { status, answer } => Error::Refused(Refused(answered(status, answer))),
+            Self::NoEnvelope { status, answer } => {
+                Error::NoEnvelope(NoEnvelope(answered(status, answer)))
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::result_large_err,
+    reason = "both sides hold an answer, which a box would not make smaller"
+)]
+fn judge(response: Response<Bytes>, key: &AuthToken) -> Result<Answer, Failed> {
+    let http_status = response.status();
+    let answer = Answer::decode(hide::in_answer(response, key));
+    // Whoever redirects stands before the platform, so an envelope in that answer decides nothing.
+    let status = if http_status.is_redirection() {
+        http_status
+    } else {
+        answer.status()
+    };
+    if !status.is_success() {
+        Err(Failed::Refused { status, answer })
+    } else if !answer.is_envelope() {
+        Err(Failed::NoEnvelope { status, answer })
+    } else {
+        Ok(answer)
+    }
+}
+
+/// Where the operating system has no random numbers, the longest pause is the safe one.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or(u64::MAX)
+}

@@ -287,14 +287,20 @@ async fn a_refused_key_is_asked_for_once_more() {
     let scene = Scene::new([]).await;
     let (client, asked) = rotating(&scene, ["the-old-key", "the-old-key"]);
     let error = Call::Create.make(&client).await.unwrap_err();
-    assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (401, 1));
+    assert_eq!(
+        (error.status().unwrap().as_u16(), error.attempts()),
+        (401, 1)
+    );
     assert_eq!(asked.load(Ordering::Relaxed), 2);
 
     // Once: the second key is wrong too.
     let scene = Scene::new([]).await;
     let (client, asked) = rotating(&scene, ["the-old-key", "another-old-key"]);
     let error = Call::Create.make(&client).await.unwrap_err();
-    assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (401, 2));
+    assert_eq!(
+        (error.status().unwrap().as_u16(), error.attempts()),
+        (401, 2)
+    );
     assert_eq!(asked.load(Ordering::Relaxed), 2);
     assert_eq!(scene.effects(), 0);
 }
@@ -354,7 +360,10 @@ async fn a_changed_key_and_a_shared_key_at_the_hub() {
 
     state.set_switch("product", dsync::Switch::Off);
     client.create(&renamed).await.unwrap();
-    let strict = scene.builder().system_state(state).refuse_switched_off(true);
+    let strict = scene
+        .builder()
+        .system_state(state)
+        .refuse_switched_off(true);
     let error = strict.build().unwrap().update(&renamed).await.unwrap_err();
     assert!(matches!(error, Error::SwitchedOff { entity: "product" }));
 }

@@ -26,6 +26,8 @@
 mod budget;
 mod pause;
 mod policy;
+#[cfg(test)]
+mod tests;
 
 pub use budget::RetryBudget;
 pub use pause::retry_after;

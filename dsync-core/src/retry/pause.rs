@@ -42,9 +42,8 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 /// Any time up to `limit`, by a random number: 0 is none of it, `u64::MAX` nearly all.
 pub(super) fn jitter(limit: Duration, random: u64) -> Duration {
-    let nanos = u128::from(random) * limit.as_nanos() / (1 << 64);
-    // A part of a `Duration` is one, unless it is longer than 584 years.
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    let nanos = u128::from(random) * limit.min(LONGEST).as_nanos() / (1 << 64);
+    Duration::from_nanos(u64::try_from(nanos).expect("a day has fewer nanoseconds than 2^64"))
 }
 
 /// `base`, doubled with each attempt after the first, at most `longest`.

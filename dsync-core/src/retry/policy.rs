@@ -68,7 +68,7 @@ impl RetryPolicy {
     }
 
     /// Sets the limit of the first pause and that of the longest. Each pause is any time from zero to
-    /// a limit that doubles from the one to the other.
+    /// a limit that doubles from the one to the other. More than a day is a day.
     #[must_use]
     pub const fn with_backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.base = first;

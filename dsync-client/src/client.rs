@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use dsync_core::wire::{RealtimeRequest, check_object};
 use dsync_core::{AuthTokenProvider, DsyncEntity, EntityId, EntityToken, PrimaryKey};
+use futures_core::Stream;
+use futures_util::stream;
 use serde::Serialize;
 
 use crate::delivery::Delivery;
 use crate::requests::Requests;
-use crate::{BuildError, ClientBuilder, Error, Receipt};
+use crate::{BuildError, Bulk, ClientBuilder, Error, Receipt};
 
 const AUTH_TOKEN_VARIABLE: &str = "DSYNC_AUTH_TOKEN";
 const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
@@ -254,6 +256,165 @@ impl Client {
     ) -> Result<Receipt, Error> {
         let id = EntityId::new(id)?;
         self.carry(self.requests().delete_by_id::<T>(id)?).await
+    }
+
+    /// Sends many new records. Several are on their way at once; see [`Bulk`].
+    ///
+    /// The records come from anything that can be iterated: a list, a cursor of a database.
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let mut bulk = client.create_all(vec![product]);
+    /// while let Some(item) = bulk.next().await {
+    ///     item.result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn create_all<T, I>(&self, records: I) -> Bulk<impl Stream<Item = T> + use<T, I>>
+    where
+        T: DsyncEntity + Serialize,
+        I: IntoIterator<Item = T>,
+    {
+        self.create_stream(stream::iter(records))
+    }
+
+    /// The same as [`create_all`](Self::create_all), for records that come some time.
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let records = futures_util::stream::iter([product]);
+    /// let mut bulk = client.create_stream(records);
+    /// while let Some(item) = bulk.next().await {
+    ///     item.result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn create_stream<T, S>(&self, records: S) -> Bulk<S>
+    where
+        T: DsyncEntity + Serialize,
+        S: Stream<Item = T>,
+    {
+        Bulk::new(self.clone(), Requests::create::<T>, records)
+    }
+
+    /// Sends many records as they are now, whole. Several are on their way at once; see [`Bulk`].
+    ///
+    /// The records come from anything that can be iterated: a list, a cursor of a database.
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let mut bulk = client.update_all(vec![product]);
+    /// while let Some(item) = bulk.next().await {
+    ///     item.result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn update_all<T, I>(&self, records: I) -> Bulk<impl Stream<Item = T> + use<T, I>>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+        I: IntoIterator<Item = T>,
+    {
+        self.update_stream(stream::iter(records))
+    }
+
+    /// The same as [`update_all`](Self::update_all), for records that come some time.
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let records = futures_util::stream::iter([product]);
+    /// let mut bulk = client.update_stream(records);
+    /// while let Some(item) = bulk.next().await {
+    ///     item.result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn update_stream<T, S>(&self, records: S) -> Bulk<S>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+        S: Stream<Item = T>,
+    {
+        Bulk::new(self.clone(), Requests::update::<T>, records)
+    }
+
+    /// Says of many records that they are gone. Several are on their way at once; see [`Bulk`].
+    ///
+    /// The records come from anything that can be iterated: a list, a cursor of a database.
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let mut bulk = client.delete_all(vec![product]);
+    /// while let Some(item) = bulk.next().await {
+    ///     item.result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn delete_all<T, I>(&self, records: I) -> Bulk<impl Stream<Item = T> + use<T, I>>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+        I: IntoIterator<Item = T>,
+    {
+        self.delete_stream(stream::iter(records))
+    }
+
+    /// The same as [`delete_all`](Self::delete_all), for records that come some time.
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let records = futures_util::stream::iter([product]);
+    /// let mut bulk = client.delete_stream(records);
+    /// while let Some(item) = bulk.next().await {
+    ///     item.result?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn delete_stream<T, S>(&self, records: S) -> Bulk<S>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+        S: Stream<Item = T>,
+    {
+        Bulk::new(self.clone(), Requests::delete::<T>, records)
     }
 
     /// Sends a new record that is JSON already, byte for byte.

@@ -3,6 +3,7 @@
 //! A program that exchanges records uses the facade `dsync`, which re-exports this. In reading order:
 //!
 //! - [`Client`]: creates, updates and deletes records, one change a call;
+//! - [`Bulk`]: sends many records, several at once;
 //! - [`Receipt`]: what the platform says to a change that it accepted;
 //! - [`Error`]: why a change was not sent or not accepted, and whether to try again;
 //! - [`ClientBuilder`]: the address, the limits, and the seam for tests.
@@ -85,6 +86,7 @@ mod address;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod builder;
+mod bulk;
 mod client;
 mod delivery;
 mod ending;
@@ -99,6 +101,7 @@ mod tokio_clock;
 mod unanswered;
 
 pub use builder::{BuildError, ClientBuilder};
+pub use bulk::{Bulk, BulkItem, Progress};
 pub use client::Client;
 pub use error::Error;
 pub use receipt::Receipt;

@@ -71,7 +71,8 @@
 pub use dsync_client::blocking;
 #[cfg(feature = "client")]
 pub use dsync_client::{
-    BuildError, Client, ClientBuilder, Error, NoEnvelope, Receipt, Refused, Unanswered, reqwest,
+    BuildError, Bulk, BulkItem, Client, ClientBuilder, Error, NoEnvelope, Progress, Receipt,
+    Refused, Unanswered, reqwest,
 };
 pub use dsync_core::{
     Arity, AuthToken, AuthTokenProvider, Clock, DataLayout, DataLayoutBuilder, DsyncEntity,

@@ -8,6 +8,7 @@
 #[cfg(feature = "blocking")]
 mod blocking;
 mod building;
+mod bulk;
 mod environment;
 mod errors;
 mod loopback;

@@ -1,0 +1,279 @@
+//! Many records, one request each, several at once.
+
+mod lanes;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use dsync_core::EntityId;
+use dsync_core::wire::RealtimeRequest;
+use futures_core::Stream;
+use futures_util::stream::FuturesUnordered;
+
+use self::lanes::Lanes;
+use crate::requests::Requests;
+use crate::{Client, Error, Receipt};
+
+/// What makes a request of a record.
+pub(crate) type Encode<T> = fn(&Requests, &T) -> Result<RealtimeRequest, Error>;
+
+/// Sends many records, several at once: made by [`Client::create_all`] and its sisters.
+///
+/// It is a [`Stream`] of one [`BulkItem`] a record, in the order in which they end. Nothing is sent
+/// unless it is polled, by [`Bulk::next`] for instance, and dropping it stops it: what is on its way
+/// then may have taken effect or not.
+///
+/// - Changes of one record, by its id, go out one after the other, in the order of the source. Records
+///   without an id have no order.
+/// - A record is taken from the source only when there is room: there are never more than
+///   [`concurrency`](Self::concurrency) on their way, and as many waiting for another change of their
+///   record.
+/// - A record that cannot be sent or is not accepted is an item with its error, and the rest goes on;
+///   see [`stop_on_error`](Self::stop_on_error).
+///
+/// # Examples
+///
+/// ```
+#[doc = include_str!("doc/example.txt")]
+/// let products = (1..=100).map(|number| Product { sku: format!("sku-{number}") });
+/// let mut bulk = client.create_all(products).concurrency(8);
+/// while let Some(item) = bulk.next().await {
+///     if let Err(error) = item.result {
+///         println!("record {}: {error}", item.index);
+///     }
+/// }
+/// assert_eq!(bulk.progress().to_string(), "100 of 100 accepted");
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing is sent unless it is polled"]
+pub struct Bulk<S: Stream> {
+    client: Client,
+    encode: Encode<S::Item>,
+    source: Pin<Box<S>>,
+    source_ended: bool,
+    next_index: u64,
+    lanes: Lanes<Job>,
+    in_flight: FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    stop_on_error: bool,
+    stopped: bool,
+    progress: Progress,
+}
+
+/// A record on its way, or waiting for its turn.
+struct Job {
+    index: u64,
+    request: RealtimeRequest,
+}
+
+struct Ended {
+    index: u64,
+    entity_id: Option<EntityId>,
+    result: Result<Receipt, Error>,
+}
+
+/// What became of one record.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BulkItem {
+    /// Which record of the source it was, from 0.
+    pub index: u64,
+    /// The id that named it in its request. Without one, also where it could not be encoded.
+    pub entity_id: Option<EntityId>,
+    /// The platform's answer, or why there is none.
+    pub result: Result<Receipt, Error>,
+}
+
+/// How far a [`Bulk`] is. Its `Display` is one line: `1200 of 5000 accepted, 3 failed`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many records were accepted.
+    pub accepted: u64,
+    /// How many were not.
+    pub failed: u64,
+    /// How many were taken from the source, but not sent, because an error stopped the rest.
+    pub held_back: u64,
+    /// How many there are, where the source knows.
+    pub total: Option<u64>,
+}
+
+impl<S: Stream> Bulk<S> {
+    pub(crate) fn new(client: Client, encode: Encode<S::Item>, source: S) -> Self {
+        const CONCURRENCY: usize = 32;
+
+        let total = match source.size_hint() {
+            (low, Some(high)) if low == high => u64::try_from(low).ok(),
+            _ => None,
+        };
+        Self {
+            client,
+            encode,
+            source: Box::pin(source),
+            source_ended: false,
+            next_index: 0,
+            lanes: Lanes::new(CONCURRENCY),
+            in_flight: FuturesUnordered::new(),
+            stop_on_error: false,
+            stopped: false,
+            progress: Progress {
+                total,
+                ..Progress::default()
+            },
+        }
+    }
+
+    /// Sets how many requests are on their way at once: 32 without this; zero is 1.
+    ///
+    /// # Panics
+    ///
+    /// If something was sent already.
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        assert!(
+            self.next_index == 0,
+            "set the concurrency before the first poll"
+        );
+        self.lanes = Lanes::new(requests);
+        self
+    }
+
+    /// Starts nothing more after the first record that fails. What is on its way is waited for; what
+    /// was taken from the source and still waited for its turn is not sent, and has no item:
+    /// [`Progress::held_back`] counts it.
+    pub fn stop_on_error(mut self) -> Self {
+        self.stop_on_error = true;
+        self
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// What became of the next record that ends; nothing when all have ended. Dropping the future
+    /// loses nothing.
+    pub async fn next(&mut self) -> Option<BulkItem> {
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<BulkItem>> {
+        while !self.stopped && !self.source_ended && self.lanes.has_room() {
+            match self.source.as_mut().poll_next(context) {
+                Poll::Pending => break,
+                Poll::Ready(None) => self.source_ended = true,
+                Poll::Ready(Some(record)) => {
+                    let index = self.next_index;
+                    self.next_index += 1;
+                    match (self.encode)(self.client.requests(), &record) {
+                        Ok(request) => self.admit(Job { index, request }),
+                        Err(error) => {
+                            return Poll::Ready(Some(self.end(Ended {
+                                index,
+                                entity_id: None,
+                                result: Err(error),
+                            })));
+                        }
+                    }
+                }
+            }
+        }
+        match Pin::new(&mut self.in_flight).poll_next(context) {
+            Poll::Ready(Some(ended)) => {
+                let id = ended.entity_id.clone();
+                // First what it means for the others, because after an error nothing may start.
+                let item = self.end(ended);
+                if let Some(next) = self.lanes.finish(id.as_ref()) {
+                    self.start(next);
+                }
+                Poll::Ready(Some(item))
+            }
+            Poll::Ready(None) if self.stopped || self.source_ended => Poll::Ready(None),
+            // The source has nothing yet.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn admit(&mut self, job: Job) {
+        let id = job.request.entity_id().cloned();
+        if let Some(job) = self.lanes.admit(id.as_ref(), job) {
+            self.start(job);
+        }
+    }
+
+    fn start(&self, Job { index, request }: Job) {
+        let client = self.client.clone();
+        self.in_flight.push(Box::pin(async move {
+            let entity_id = request.entity_id().cloned();
+            let result = client.carry(request).await;
+            Ended {
+                index,
+                entity_id,
+                result,
+            }
+        }));
+    }
+
+    fn end(&mut self, ended: Ended) -> BulkItem {
+        let Ended {
+            index,
+            entity_id,
+            result,
+        } = ended;
+        match &result {
+            Ok(_) => self.progress.accepted += 1,
+            Err(_) => {
+                self.progress.failed += 1;
+                self.stopped |= self.stop_on_error;
+            }
+        }
+        if self.stopped {
+            // As many as `concurrency` at the most.
+            self.progress.held_back += self.lanes.drop_waiting() as u64;
+        }
+        BulkItem {
+            index,
+            entity_id,
+            result,
+        }
+    }
+}
+
+/// Nothing in it is pinned in place: the source has a box of its own.
+impl<S: Stream> Unpin for Bulk<S> {}
+
+impl<S: Stream> Stream for Bulk<S> {
+    type Item = BulkItem;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<BulkItem>> {
+        self.get_mut().poll(context)
+    }
+}
+
+impl<S: Stream> fmt::Debug for Bulk<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bulk")
+            .field("progress", &self.progress)
+            .field("in_flight", &self.lanes.in_flight())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.accepted)?;
+        if let Some(total) = self.total {
+            write!(f, " of {total}")?;
+        }
+        f.write_str(" accepted")?;
+        if self.failed > 0 {
+            write!(f, ", {} failed", self.failed)?;
+        }
+        if self.held_back > 0 {
+            write!(f, ", {} held back", self.held_back)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+//! Many records: how many at once, in which order, and what an error does to the rest.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use dsync_client::{Bulk, BulkItem, Client};
+use dsync_core::retry::RetryPolicy;
+use dsync_core::{Sending, Transport, TransportError, TransportErrorKind};
+use futures_util::{Stream, stream};
+use http::{Request, Response};
+use tokio::sync::oneshot;
+
+use crate::support::{ACCEPTED, KEY, Note, Product, Scripted};
+
+type Answer = Result<Response<Bytes>, TransportError>;
+
+/// Answers when the test says so.
+#[derive(Clone, Default)]
+struct Held {
+    open: Arc<Mutex<BTreeMap<usize, (Request<Bytes>, oneshot::Sender<Answer>)>>>,
+    seen: Arc<Mutex<usize>>,
+}
+
+impl Held {
+    fn client(&self) -> Client {
+        let builder = Client::builder(KEY).transport(self.clone());
+        builder.retry(RetryPolicy::never()).build().unwrap()
+    }
+
+    /// The ids on their way, in the order in which they came.
+    fn open(&self) -> Vec<String> {
+        let open = self.open.lock().unwrap();
+        let id = |request: &Request<Bytes>| {
+            let id = request.headers().get("entity-id");
+            id.map_or(String::new(), |id| id.to_str().unwrap().to_owned())
+        };
+        open.values().map(|(request, _)| id(request)).collect()
+    }
+
+    fn end(&self, place: usize, answer: Answer) {
+        let mut open = self.open.lock().unwrap();
+        let key = *open.keys().nth(place).unwrap();
+        let (_, sender) = open.remove(&key).unwrap();
+        let _ = sender.send(answer);
+    }
+
+    fn accept(&self, place: usize) {
+        self.end(
+            place,
+            Ok(Response::new(Bytes::from_static(ACCEPTED.as_bytes()))),
+        );
+    }
+
+    fn fail(&self, place: usize) {
+        self.end(
+            place,
+            Err(TransportError::new(TransportErrorKind::Broken, None)),
+        );
+    }
+}
+
+impl Transport for Held {
+    fn send(&self, request: Request<Bytes>) -> Sending<'_> {
+        let (sender, receiver) = oneshot::channel();
+        let mut seen = self.seen.lock().unwrap();
+        *seen += 1;
+        self.open.lock().unwrap().insert(*seen, (request, sender));
+        Box::pin(async { receiver.await.unwrap() })
+    }
+}
+
+fn poll<S: Stream>(bulk: &mut Bulk<S>) -> Poll<Option<BulkItem>> {
+    pin!(bulk.next()).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn item<S: Stream>(bulk: &mut Bulk<S>) -> BulkItem {
+    match poll(bulk) {
+        Poll::Ready(Some(item)) => item,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn products(ids: &[&str]) -> Vec<Product> {
+    ids.iter().map(|id| Product::new(id)).collect()
+}
+
+#[test]
+fn so_many_are_on_their_way_and_no_more_are_taken() {
+    let platform = Held::default();
+    let pulled = Cell::new(0);
+    let records = (0..100).map(|number| {
+        pulled.set(pulled.get() + 1);
+        Product::new(&format!("sku-{number}"))
+    });
+    let client = platform.client();
+    let mut bulk = client.create_all(records).concurrency(3);
+    assert!(platform.open().is_empty(), "nothing is sent before a poll");
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!((platform.open().len(), pulled.get()), (3, 3));
+
+    // Whoever asks drops the question: nothing is lost.
+    platform.accept(1);
+    let item = item(&mut bulk);
+    assert_eq!((item.index, item.entity_id.unwrap().as_str()), (1, "sku-1"));
+    assert_eq!(pulled.get(), 3, "only a poll takes the next");
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!(platform.open(), ["sku-0", "sku-2", "sku-3"]);
+    assert_eq!(bulk.progress().to_string(), "1 of 100 accepted");
+
+    drop(bulk);
+    assert_eq!(pulled.get(), 4);
+}
+
+#[test]
+fn changes_of_one_record_go_out_one_after_the_other() {
+    let platform = Held::default();
+    let client = platform.client();
+    let mut bulk = client
+        .update_all(products(&["a", "a", "b", "a", "c"]))
+        .concurrency(3);
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!(platform.open(), ["a", "b", "c"]);
+    let mut order = Vec::new();
+    for _ in 0..5 {
+        assert!(poll(&mut bulk).is_pending());
+        platform.accept(platform.open().len() - 1);
+        let item = item(&mut bulk);
+        if item.entity_id.unwrap().as_str() == "a" {
+            order.push(item.index);
+        }
+        assert!(platform.open().iter().filter(|id| *id == "a").count() <= 1);
+    }
+    assert_eq!(order, [0, 1, 3]);
+    assert!(matches!(poll(&mut bulk), Poll::Ready(None)));
+}
+
+#[test]
+fn one_record_over_and_over_is_not_read_to_its_end() {
+    let platform = Held::default();
+    let pulled = Cell::new(0);
+    let records = std::iter::repeat_with(|| {
+        pulled.set(pulled.get() + 1);
+        Product::new("a")
+    });
+    let client = platform.client();
+    let mut bulk = client.update_all(records).concurrency(4);
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!((platform.open().len(), pulled.get()), (1, 5));
+    assert_eq!(bulk.progress().total, None);
+}
+
+#[test]
+fn records_without_an_id_have_no_order() {
+    let platform = Held::default();
+    let client = platform.client();
+    let note = || Note {
+        text: "hello".to_owned(),
+    };
+    let mut bulk = client.create_all([note(), note(), note()]);
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!(platform.open(), ["", "", ""]);
+    platform.accept(2);
+    assert_eq!(item(&mut bulk).index, 2);
+}
+
+#[test]
+fn an_error_is_an_item_and_the_rest_goes_on() {
+    let platform = Held::default();
+    let client = platform.client();
+    let mut bulk = client.create_all(products(&["a", " blank", "c"]));
+    let failed = item(&mut bulk);
+    assert_eq!((failed.index, failed.entity_id), (1, None));
+    assert!(failed.result.unwrap_err().to_string().contains("blank"));
+    assert!(poll(&mut bulk).is_pending());
+    platform.fail(0);
+    assert!(item(&mut bulk).result.is_err());
+    platform.accept(0);
+    assert!(item(&mut bulk).result.is_ok());
+    assert!(matches!(poll(&mut bulk), Poll::Ready(None)));
+    assert_eq!(bulk.progress().to_string(), "1 of 3 accepted, 2 failed");
+}
+
+#[test]
+fn an_error_stops_the_rest_where_that_is_asked_for() {
+    let platform = Held::default();
+    let client = platform.client();
+    let ids = ["a", "b", "a", "b", "c", "d"];
+    let mut bulk = client
+        .update_all(products(&ids))
+        .concurrency(3)
+        .stop_on_error();
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!(platform.open(), ["a", "b", "c"]);
+    platform.fail(0);
+    assert!(item(&mut bulk).result.is_err());
+    assert!(
+        poll(&mut bulk).is_pending(),
+        "what is on its way is waited for"
+    );
+    for left in [["b", "c"].as_slice(), &["c"]] {
+        assert_eq!(platform.open(), left);
+        platform.accept(0);
+        assert!(item(&mut bulk).result.is_ok());
+    }
+    assert!(matches!(poll(&mut bulk), Poll::Ready(None)));
+    assert!(platform.open().is_empty());
+    let line = bulk.progress().to_string();
+    assert_eq!(line, "2 of 6 accepted, 1 failed, 2 held back");
+}
+
+#[tokio::test]
+async fn every_operation_and_nothing_at_all() {
+    let platform = Scripted::default();
+    let client = platform.client();
+    let mut bulk = client.delete_stream(stream::iter(products(&["a"])));
+    assert!(bulk.next().await.unwrap().result.is_ok());
+    assert!(bulk.next().await.is_none());
+    assert!(bulk.next().await.is_none());
+    assert_eq!(platform.request().method(), "DELETE");
+
+    let mut bulk = client.create_all(products(&[]));
+    assert!(bulk.next().await.is_none());
+    assert_eq!(bulk.progress().to_string(), "0 of 0 accepted");
+}
+
+#[test]
+fn a_source_that_has_nothing_yet_is_waited_for() {
+    let client = Held::default().client();
+    let mut bulk = client.create_stream(stream::pending::<Product>());
+    assert!(poll(&mut bulk).is_pending());
+}

@@ -21,6 +21,8 @@ mod layout_of_serde;
 mod layout_of_the_sdks;
 mod layout_rules;
 mod lenient;
+#[cfg(target_os = "linux")]
+mod memory;
 mod names_and_texts;
 mod nesting;
 mod python_client;

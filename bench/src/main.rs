@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod client;
 mod derive;
 mod figures;
 mod layout;
@@ -18,8 +19,9 @@ use clap::{Parser, Subcommand};
 /// Measures DSYNC for Rust against named peers, on this machine, in this run.
 ///
 /// The contenders of a benchmark run in turn, several times; the figures are medians. Each ends with
-/// lines `ratio KEY VALUE`: how many times a contender's effort the effort of this project is, so
-/// smaller is better.
+/// lines `ratio KEY VALUE`: for `derive` and `layout` how many times a contender's effort the effort of
+/// this project is, so smaller is better; for `client` how many times its requests a second, so larger
+/// is better.
 #[derive(Parser)]
 #[command(
     name = "dsync-bench",
@@ -32,12 +34,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Benchmark {
+    Client(client::Options),
     Derive(derive::Options),
     Layout(layout::Options),
 }
 
 fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Arguments::parse().benchmark {
+        Benchmark::Client(options) => client::run(&options),
         Benchmark::Derive(options) => derive::run(&options),
         Benchmark::Layout(options) => layout::run(&options),
     };

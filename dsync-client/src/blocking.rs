@@ -14,7 +14,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bulk;
 mod client;
 mod runtime;
 
+pub use bulk::Bulk;
 pub use client::Client;

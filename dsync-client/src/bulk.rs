@@ -1,6 +1,7 @@
 //! Many records, one request each, several at once.
 
 mod lanes;
+mod tally;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,7 +13,8 @@ use dsync_core::wire::RealtimeRequest;
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 
-use self::lanes::Lanes;
+pub(crate) use self::lanes::Lanes;
+pub(crate) use self::tally::Tally;
 use crate::requests::Requests;
 use crate::{Client, Error, Receipt};
 
@@ -57,15 +59,13 @@ pub struct Bulk<S: Stream> {
     next_index: u64,
     lanes: Lanes<Job>,
     in_flight: FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>,
-    stop_on_error: bool,
-    stopped: bool,
-    progress: Progress,
+    tally: Tally,
 }
 
 /// A record on its way, or waiting for its turn.
-struct Job {
-    index: u64,
-    request: RealtimeRequest,
+pub(crate) struct Job {
+    pub(crate) index: u64,
+    pub(crate) request: RealtimeRequest,
 }
 
 struct Ended {
@@ -102,26 +102,15 @@ pub struct Progress {
 
 impl<S: Stream> Bulk<S> {
     pub(crate) fn new(client: Client, encode: Encode<S::Item>, source: S) -> Self {
-        const CONCURRENCY: usize = 32;
-
-        let total = match source.size_hint() {
-            (low, Some(high)) if low == high => u64::try_from(low).ok(),
-            _ => None,
-        };
         Self {
             client,
             encode,
+            tally: Tally::new(source.size_hint()),
             source: Box::pin(source),
             source_ended: false,
             next_index: 0,
-            lanes: Lanes::new(CONCURRENCY),
+            lanes: Lanes::default(),
             in_flight: FuturesUnordered::new(),
-            stop_on_error: false,
-            stopped: false,
-            progress: Progress {
-                total,
-                ..Progress::default()
-            },
         }
     }
 
@@ -143,14 +132,14 @@ impl<S: Stream> Bulk<S> {
     /// was taken from the source and still waited for its turn is not sent, and has no item:
     /// [`Progress::held_back`] counts it.
     pub fn stop_on_error(mut self) -> Self {
-        self.stop_on_error = true;
+        self.tally.stop_on_error();
         self
     }
 
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        self.progress
+        self.tally.progress()
     }
 
     /// What became of the next record that ends; nothing when all have ended. Dropping the future
@@ -160,7 +149,7 @@ impl<S: Stream> Bulk<S> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<BulkItem>> {
-        while !self.stopped && !self.source_ended && self.lanes.has_room() {
+        while !self.tally.is_stopped() && !self.source_ended && self.lanes.has_room() {
             match self.source.as_mut().poll_next(context) {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.source_ended = true,
@@ -190,7 +179,7 @@ impl<S: Stream> Bulk<S> {
                 }
                 Poll::Ready(Some(item))
             }
-            Poll::Ready(None) if self.stopped || self.source_ended => Poll::Ready(None),
+            Poll::Ready(None) if self.tally.is_stopped() || self.source_ended => Poll::Ready(None),
             // The source has nothing yet.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
@@ -222,22 +211,7 @@ impl<S: Stream> Bulk<S> {
             entity_id,
             result,
         } = ended;
-        match &result {
-            Ok(_) => self.progress.accepted += 1,
-            Err(_) => {
-                self.progress.failed += 1;
-                self.stopped |= self.stop_on_error;
-            }
-        }
-        if self.stopped {
-            // As many as `concurrency` at the most.
-            self.progress.held_back += self.lanes.drop_waiting() as u64;
-        }
-        BulkItem {
-            index,
-            entity_id,
-            result,
-        }
+        self.tally.end(&mut self.lanes, index, entity_id, result)
     }
 }
 
@@ -255,7 +229,7 @@ impl<S: Stream> Stream for Bulk<S> {
 impl<S: Stream> fmt::Debug for Bulk<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bulk")
-            .field("progress", &self.progress)
+            .field("progress", &self.progress())
             .field("in_flight", &self.lanes.in_flight())
             .finish_non_exhaustive()
     }

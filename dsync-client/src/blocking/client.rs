@@ -7,7 +7,10 @@ use dsync_core::wire::{RealtimeRequest, check_object};
 use dsync_core::{DsyncEntity, EntityId, EntityToken, PrimaryKey};
 use serde::Serialize;
 
+use super::Bulk;
 use super::runtime::Runtime;
+use crate::bulk::Encode;
+use crate::requests::Requests;
 use crate::{BuildError, Error, Receipt};
 
 /// Sends changes of records to the platform, and waits for the answer; for programs without an async
@@ -263,6 +266,83 @@ impl Client {
             check_object(request.body())?;
         }
         self.carry(request)
+    }
+
+    /// Sends many new records. Several are on their way at once; see [`Bulk`].
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("../doc/blocking.txt")]
+    /// # let client = blocking::Client::from(Client::builder("secret").transport(platform).build()?);
+    /// for item in client.create_all(vec![product]) {
+    ///     item.result?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_all<T, I>(&self, records: I) -> Bulk<I::IntoIter>
+    where
+        T: DsyncEntity + Serialize,
+        I: IntoIterator<Item = T>,
+    {
+        self.bulk(Requests::create::<T>, records)
+    }
+
+    /// Sends many records as they are now, whole. Several are on their way at once; see [`Bulk`].
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("../doc/blocking.txt")]
+    /// # let client = blocking::Client::from(Client::builder("secret").transport(platform).build()?);
+    /// for item in client.update_all(vec![product]) {
+    ///     item.result?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn update_all<T, I>(&self, records: I) -> Bulk<I::IntoIter>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+        I: IntoIterator<Item = T>,
+    {
+        self.bulk(Requests::update::<T>, records)
+    }
+
+    /// Says of many records that they are gone. Several are on their way at once; see [`Bulk`].
+    ///
+    /// # Errors
+    ///
+    /// Each [`BulkItem`](crate::BulkItem) has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("../doc/blocking.txt")]
+    /// # let client = blocking::Client::from(Client::builder("secret").transport(platform).build()?);
+    /// for item in client.delete_all(vec![product]) {
+    ///     item.result?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delete_all<T, I>(&self, records: I) -> Bulk<I::IntoIter>
+    where
+        T: DsyncEntity + PrimaryKey + Serialize,
+        I: IntoIterator<Item = T>,
+    {
+        self.bulk(Requests::delete::<T>, records)
+    }
+
+    fn bulk<I: IntoIterator>(&self, encode: Encode<I::Item>, records: I) -> Bulk<I::IntoIter> {
+        let (client, runtime) = (self.client.clone(), self.runtime.clone());
+        Bulk::new(client, runtime, encode, records.into_iter())
     }
 
     fn carry(&self, request: RealtimeRequest) -> Result<Receipt, Error> {

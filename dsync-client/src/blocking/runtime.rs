@@ -1,5 +1,6 @@
 //! The thread on which a blocking client's network runs.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::sync::mpsc;
@@ -33,22 +34,34 @@ impl Runtime {
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        let handle = self.handle();
-        let task = handle.spawn(future);
         // A channel of the standard library: Tokio's refuse to block inside a runtime.
         let (sender, receiver) = mpsc::sync_channel(1);
-        handle.spawn(async move {
+        self.spawn(future, move |ended| {
             // Whoever asked waits below, so somebody takes it.
-            let _ = sender.send(task.await);
+            let _ = sender.send(ended);
         });
-        let ended = receiver
+        receiver
             .recv()
-            .expect("the thread runs as long as `self` is there");
-        match ended.map_err(JoinError::try_into_panic) {
-            Ok(output) => output,
-            Err(Ok(panic)) => resume_unwind(panic),
-            Err(Err(_)) => unreachable!("nobody cancels the task"),
-        }
+            .expect("the thread runs as long as `self` is there")
+            .unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Runs a future on the thread, and gives what it came to, or its panic, to a function there.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+        then: impl FnOnce(Result<T, Box<dyn Any + Send>>) + Send + 'static,
+    ) {
+        let handle = self.handle();
+        let task = handle.spawn(future);
+        handle.spawn(async move {
+            match task.await.map_err(JoinError::try_into_panic) {
+                Ok(output) => then(Ok(output)),
+                Err(Ok(panic)) => then(Err(panic)),
+                // The thread has ended, so nobody waits.
+                Err(Err(_)) => {}
+            }
+        });
     }
 
     fn handle(&self) -> Handle {

@@ -109,3 +109,30 @@ fn a_panic_in_the_transport_reaches_the_caller() {
     let client = dsync_client::Client::builder(KEY).transport(ScriptedTransport::new([]));
     let _ = Client::from(client.build().unwrap()).create(&Product::new("sku-1"));
 }
+
+#[test]
+fn many_records() {
+    let script = ScriptedTransport::new((0..199).map(|_| Reply::accepted("p-1")));
+    let client = dsync_client::Client::builder(KEY).transport(script.clone());
+    let client = Client::from(client.build().unwrap());
+    let id = |number: u32| match number {
+        7 => " blank".to_owned(),
+        _ => format!("sku-{}", number % 10),
+    };
+    let mut bulk = client.update_all((0..200).map(|number| Product::new(&id(number))));
+    let failed: Vec<_> = bulk
+        .by_ref()
+        .filter(|item| item.result.is_err())
+        .map(|item| item.index)
+        .collect();
+    assert_eq!(failed, [7]);
+    assert_eq!(bulk.progress().to_string(), "199 of 200 accepted, 1 failed");
+    assert_eq!(script.left(), 0);
+
+    let bulk = client.create_all(["a", " ", "b"].map(Product::new));
+    let mut bulk = bulk.concurrency(1).stop_on_error();
+    // The script has nothing left, and the panic reaches the caller.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bulk.next()));
+    assert!(outcome.is_err());
+    assert!(client.delete_all(Vec::<Product>::new()).next().is_none());
+}

@@ -12,6 +12,7 @@ mod bulk;
 mod environment;
 mod errors;
 mod loopback;
+mod plumbing;
 mod secrecy;
 mod support;
 #[cfg(feature = "rustls")]

@@ -119,6 +119,5 @@ async fn a_plain_client_loses_the_race() {
         }
     })
     .await;
-    println!("plain reqwest: {failed} of {CREATES} creates failed");
-    assert!(failed >= CREATES / 20, "only {failed}");
+    assert!(failed >= CREATES / 20, "only {failed} of {CREATES}");
 }

@@ -18,10 +18,13 @@ use crate::support::{ACCEPTED, KEY, Note, Product, Scripted};
 
 type Answer = Result<Response<Bytes>, TransportError>;
 
+/// Those that wait for an answer, by the order in which they came.
+type Open = BTreeMap<usize, (Request<Bytes>, oneshot::Sender<Answer>)>;
+
 /// Answers when the test says so.
 #[derive(Clone, Default)]
 struct Held {
-    open: Arc<Mutex<BTreeMap<usize, (Request<Bytes>, oneshot::Sender<Answer>)>>>,
+    open: Arc<Mutex<Open>>,
     seen: Arc<Mutex<usize>>,
 }
 

@@ -67,6 +67,7 @@ deny: ## licences, bans and sources of the dependencies, where cargo-deny is ins
 bench: ## ratios against named peers; takes minutes, wants a quiet machine
 	cargo run --release -p dsync-bench -- derive
 	cargo run --release -p dsync-bench -- layout
+	cargo run --release -p dsync-bench -- client
 
 .PHONY: bless
 bless: ## write the expected compile errors and golden files anew

@@ -6,6 +6,8 @@ mod tally;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use dsync_core::EntityId;
@@ -34,6 +36,8 @@ pub(crate) type Encode<T> = fn(&Requests, &T) -> Result<RealtimeRequest, Error>;
 ///   record.
 /// - A record that cannot be sent or is not accepted is an item with its error, and the rest goes on;
 ///   see [`stop_on_error`](Self::stop_on_error).
+/// - What is on its way gets on only while it is polled: slow work between two items belongs into a task
+///   of its own, or time limits run out meanwhile.
 ///
 /// # Examples
 ///
@@ -59,6 +63,10 @@ pub struct Bulk<S: Stream> {
     next_index: u64,
     lanes: Lanes<Job>,
     in_flight: FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    /// A record that cannot be encoded. It is told of when what was started before it is on its way.
+    unsendable: Option<Ended>,
+    /// For those that were started, but not polled yet, when an error stopped the rest.
+    stopped: Arc<AtomicBool>,
     tally: Tally,
 }
 
@@ -71,7 +79,8 @@ pub(crate) struct Job {
 struct Ended {
     index: u64,
     entity_id: Option<EntityId>,
-    result: Result<Receipt, Error>,
+    /// Nothing where an error stopped it before it was sent.
+    result: Option<Result<Receipt, Error>>,
 }
 
 /// What became of one record.
@@ -111,6 +120,8 @@ impl<S: Stream> Bulk<S> {
             next_index: 0,
             lanes: Lanes::default(),
             in_flight: FuturesUnordered::new(),
+            unsendable: None,
+            stopped: Arc::default(),
         }
     }
 
@@ -149,7 +160,7 @@ impl<S: Stream> Bulk<S> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<BulkItem>> {
-        while !self.tally.is_stopped() && !self.source_ended && self.lanes.has_room() {
+        while self.may_pull() {
             match self.source.as_mut().poll_next(context) {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.source_ended = true,
@@ -159,30 +170,49 @@ impl<S: Stream> Bulk<S> {
                     match (self.encode)(self.client.requests(), &record) {
                         Ok(request) => self.admit(Job { index, request }),
                         Err(error) => {
-                            return Poll::Ready(Some(self.end(Ended {
+                            self.unsendable = Some(Ended {
                                 index,
                                 entity_id: None,
-                                result: Err(error),
-                            })));
+                                result: Some(Err(error)),
+                            });
                         }
                     }
                 }
             }
         }
-        match Pin::new(&mut self.in_flight).poll_next(context) {
-            Poll::Ready(Some(ended)) => {
-                let id = ended.entity_id.clone();
-                // First what it means for the others, because after an error nothing may start.
-                let item = self.end(ended);
-                if let Some(next) = self.lanes.finish(id.as_ref()) {
-                    self.start(next);
+        loop {
+            match Pin::new(&mut self.in_flight).poll_next(context) {
+                Poll::Ready(Some(ended)) => {
+                    let id = ended.entity_id.clone();
+                    // First what it means for the others, because after an error nothing may start.
+                    let item = self.end(ended);
+                    if let Some(next) = self.lanes.finish(id.as_ref()) {
+                        self.start(next);
+                    }
+                    if item.is_some() {
+                        return Poll::Ready(item);
+                    }
                 }
-                Poll::Ready(Some(item))
+                polled => {
+                    if let Some(ended) = self.unsendable.take() {
+                        return Poll::Ready(self.end(ended));
+                    }
+                    let is_over = self.tally.is_stopped() || self.source_ended;
+                    return match polled {
+                        Poll::Ready(_) if is_over => Poll::Ready(None),
+                        // Where nothing is on its way, the source has nothing yet.
+                        _ => Poll::Pending,
+                    };
+                }
             }
-            Poll::Ready(None) if self.tally.is_stopped() || self.source_ended => Poll::Ready(None),
-            // The source has nothing yet.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn may_pull(&self) -> bool {
+        self.unsendable.is_none()
+            && !self.tally.is_stopped()
+            && !self.source_ended
+            && self.lanes.has_room()
     }
 
     fn admit(&mut self, job: Job) {
@@ -194,9 +224,14 @@ impl<S: Stream> Bulk<S> {
 
     fn start(&self, Job { index, request }: Job) {
         let client = self.client.clone();
+        let stopped = Arc::clone(&self.stopped);
         self.in_flight.push(Box::pin(async move {
             let entity_id = request.entity_id().cloned();
-            let result = client.carry(request).await;
+            let result = if stopped.load(Ordering::Relaxed) {
+                None
+            } else {
+                Some(client.carry(request).await)
+            };
             Ended {
                 index,
                 entity_id,
@@ -205,13 +240,21 @@ impl<S: Stream> Bulk<S> {
         }));
     }
 
-    fn end(&mut self, ended: Ended) -> BulkItem {
+    fn end(&mut self, ended: Ended) -> Option<BulkItem> {
         let Ended {
             index,
             entity_id,
             result,
         } = ended;
-        self.tally.end(&mut self.lanes, index, entity_id, result)
+        let Some(result) = result else {
+            self.tally.hold_back();
+            return None;
+        };
+        let item = self.tally.end(&mut self.lanes, index, entity_id, result);
+        if self.tally.is_stopped() {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+        Some(item)
     }
 }
 

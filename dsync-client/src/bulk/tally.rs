@@ -40,6 +40,11 @@ impl Tally {
         self.progress
     }
 
+    /// Notes that a record was started, but not sent.
+    pub(crate) fn hold_back(&mut self) {
+        self.progress.held_back += 1;
+    }
+
     /// Notes how a record ended. To be called before the lanes give the next one of its lane, because
     /// after an error nothing may start.
     pub(crate) fn end(

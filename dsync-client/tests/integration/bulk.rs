@@ -236,3 +236,114 @@ fn a_source_that_has_nothing_yet_is_waited_for() {
     let mut bulk = client.create_stream(stream::pending::<Product>());
     assert!(poll(&mut bulk).is_pending());
 }
+
+#[test]
+fn after_an_error_that_stops_nothing_goes_out() {
+    let platform = Held::default();
+    let client = platform.client();
+    let mut bulk = client
+        .create_all(products(&["a", " blank", "c"]))
+        .stop_on_error();
+    let failed = item(&mut bulk);
+    assert_eq!(failed.index, 1);
+    let seen = *platform.seen.lock().unwrap();
+    let _ = poll(&mut bulk);
+    assert_eq!(
+        *platform.seen.lock().unwrap(),
+        seen,
+        "nothing is sent after the failed item was reported"
+    );
+}
+
+#[test]
+fn after_a_failure_no_successor_goes_out() {
+    let platform = Held::default();
+    let client = platform.client();
+    let mut bulk = client
+        .update_all(products(&["a", "b", "a"]))
+        .concurrency(4)
+        .stop_on_error();
+    assert!(poll(&mut bulk).is_pending());
+    platform.accept(0); // a
+    platform.fail(0); // b
+    assert!(item(&mut bulk).result.is_ok());
+    let failed = item(&mut bulk);
+    assert!(failed.result.is_err());
+    let seen = *platform.seen.lock().unwrap();
+    let _ = poll(&mut bulk);
+    assert_eq!(
+        *platform.seen.lock().unwrap(),
+        seen,
+        "the second a was sent after the failure"
+    );
+    assert!(matches!(poll(&mut bulk), Poll::Ready(None)));
+    assert_eq!(
+        bulk.progress().to_string(),
+        "1 of 3 accepted, 1 failed, 1 held back"
+    );
+}
+
+#[test]
+fn records_that_cannot_be_sent_hold_up_nobody() {
+    let platform = Held::default();
+    let client = platform.client();
+    let mut ids = vec!["a"];
+    ids.extend([" blank"; 50]);
+    let mut bulk = client.create_all(products(&ids));
+    for _ in 0..25 {
+        assert!(item(&mut bulk).result.is_err());
+    }
+    assert_eq!(
+        *platform.seen.lock().unwrap(),
+        1,
+        "a waits for all bad records behind it"
+    );
+}
+
+async fn is_accepted<S: Stream>(mut bulk: Bulk<S>) -> bool {
+    bulk.next().await.unwrap().result.is_ok()
+}
+
+#[tokio::test]
+async fn every_call_is_the_request_of_its_name() {
+    let one = || products(&["a"]);
+    for (call, method) in ["POST", "PUT", "DELETE", "POST", "PUT", "DELETE"]
+        .into_iter()
+        .enumerate()
+    {
+        let platform = Scripted::default();
+        let client = platform.client();
+        let accepted = match call {
+            0 => is_accepted(client.create_all(one())).await,
+            1 => is_accepted(client.update_all(one())).await,
+            2 => is_accepted(client.delete_all(one())).await,
+            3 => is_accepted(client.create_stream(stream::iter(one()))).await,
+            4 => is_accepted(client.update_stream(stream::iter(one()))).await,
+            _ => is_accepted(client.delete_stream(stream::iter(one()))).await,
+        };
+        assert!(accepted);
+        assert_eq!(platform.request().method(), method);
+    }
+}
+
+#[test]
+fn zero_at_once_is_one_and_a_drop_ends_what_is_on_its_way() {
+    fn is_send<T: Send>(_: &T) {}
+    let platform = Held::default();
+    let client = platform.client();
+    let mut bulk = client.create_all(products(&["a", "b"])).concurrency(0);
+    is_send(&bulk);
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!(platform.open(), ["a"]);
+    drop(bulk);
+    assert_eq!(*platform.seen.lock().unwrap(), 1);
+    assert!(
+        platform
+            .open
+            .lock()
+            .unwrap()
+            .values()
+            .all(|(_, s)| s.is_closed()),
+        "requests dropped"
+    );
+}

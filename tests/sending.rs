@@ -1,6 +1,7 @@
 //! A client, a network that breaks, and a hub: every fault ends in success or in the documented error,
 //! and nothing happens twice. Pauses pass on a fake clock.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -153,13 +154,22 @@ async fn every_fault_of_the_network_ends_in_one_effect() {
 
 #[tokio::test]
 async fn a_stalled_answer_is_given_again() {
-    let scene = Scene::new([Fault::Stall]).await;
-    let client = scene.builder().timeout(Duration::from_millis(500));
-    let receipt = Call::Create.make(&client.build().unwrap()).await.unwrap();
-    assert_eq!(receipt.attempts(), 2);
-    assert_eq!(receipt.headers()["idempotency-replayed"], "true");
-    assert_eq!(scene.effects(), 1);
-    scene.assert_one_name(2);
+    let stalled = async |call: Call| {
+        let scene = Scene::new([Fault::Stall]).await;
+        let client = scene.builder().timeout(Duration::from_millis(500));
+        let receipt = call.make(&client.build().unwrap()).await.unwrap();
+        assert_eq!(receipt.attempts(), 2, "{call:?}");
+        assert_eq!(receipt.headers()["idempotency-replayed"], "true");
+        assert_eq!(scene.effects(), 1, "{call:?}");
+        assert!(call.is_done(&scene.hub), "{call:?}");
+        scene.assert_one_name(2);
+    };
+    // At once, because their time passes on the wall's clock.
+    tokio::join!(
+        stalled(Call::Create),
+        stalled(Call::Update),
+        stalled(Call::Delete)
+    );
 }
 
 #[tokio::test]
@@ -168,14 +178,18 @@ async fn retry_after_is_waited_for_in_both_of_its_forms() {
     // The fake clock begins at 1970-01-01 00:00:00.
     let date = "Thu, 01 Jan 1970 00:00:50 GMT";
     for (value, least) in [("40", 40), (date, 50)] {
-        let scene = Scene::new([busy(value)]).await;
-        Call::Create.make(&scene.client()).await.unwrap();
-        let [pause] = scene.clock.sleeps()[..] else {
-            panic!("one pause")
-        };
-        let least = Duration::from_secs(least);
-        assert!((least..least + Duration::from_millis(200)).contains(&pause));
-        assert_eq!(scene.effects(), 1);
+        for call in Call::ALL {
+            let scene = Scene::new([busy(value)]).await;
+            call.make(&scene.client()).await.unwrap();
+            let [pause] = scene.clock.sleeps()[..] else {
+                panic!("one pause")
+            };
+            let least = Duration::from_secs(least);
+            assert!((least..least + Duration::from_millis(200)).contains(&pause));
+            assert_eq!(scene.effects(), 1);
+            assert!(call.is_done(&scene.hub), "{call:?}");
+            scene.assert_one_name(2);
+        }
     }
 
     // Longer than the deadline: nobody waits, and the error says for how long.
@@ -190,14 +204,26 @@ async fn retry_after_is_waited_for_in_both_of_its_forms() {
 
 #[tokio::test]
 async fn what_lasts_is_an_error_that_says_how_hard_it_was_tried() {
-    let scene = Scene::new((0..9).map(|_| Fault::Answer(error_500()))).await;
-    let error = Call::Update.make(&scene.client()).await.unwrap_err();
-    assert_eq!((error.attempts(), error.stop()), (5, Some(Stop::Attempts)));
-    assert_eq!(
-        error.to_string(),
-        "the platform answered 500 Internal Server Error (after 5 attempts): oops"
-    );
-    scene.assert_one_name(5);
+    for call in Call::ALL {
+        let busy = || response(503, &[], r#"{"status":503,"message":"busy","data":{}}"#);
+        let scene = Scene::new((0..9).map(|_| Fault::Answer(busy()))).await;
+        let error = call.make(&scene.client()).await.unwrap_err();
+        assert_eq!((error.attempts(), error.stop()), (5, Some(Stop::Attempts)));
+        assert_eq!(
+            error.to_string(),
+            "the platform answered 503 Service Unavailable (after 5 attempts): busy"
+        );
+        assert!(error.is_retryable());
+        assert_eq!((scene.clock.sleeps().len(), scene.effects()), (4, 0));
+        scene.assert_one_name(5);
+
+        // Carried out all the same, though the caller is never told so.
+        let scene = Scene::new((0..9).map(|_| Fault::DropAnswer)).await;
+        let error = call.make(&scene.client()).await.unwrap_err();
+        assert_eq!((error.attempts(), error.stop()), (5, Some(Stop::Attempts)));
+        assert_eq!(scene.effects(), 1, "{call:?}");
+        assert!(call.is_done(&scene.hub), "{call:?}");
+    }
 
     let scene = Scene::new((0..9).map(|_| Fault::DropAfterReading)).await;
     let error = Call::Update.make(&scene.client()).await.unwrap_err();
@@ -284,14 +310,18 @@ async fn a_refused_key_is_asked_for_once_more() {
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
-    let scene = Scene::new([]).await;
-    let (client, asked) = rotating(&scene, ["the-old-key", "the-old-key"]);
-    let error = Call::Create.make(&client).await.unwrap_err();
-    assert_eq!(
-        (error.status().unwrap().as_u16(), error.attempts()),
-        (401, 1)
-    );
-    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    for call in Call::ALL {
+        let scene = Scene::new([]).await;
+        let (client, asked) = rotating(&scene, ["the-old-key", "the-old-key"]);
+        let error = call.make(&client).await.unwrap_err();
+        assert_eq!(
+            (error.status().unwrap().as_u16(), error.attempts()),
+            (401, 1)
+        );
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert_eq!(scene.effects(), 0);
+        scene.assert_one_name(1);
+    }
 
     // Once: the second key is wrong too.
     let scene = Scene::new([]).await;
@@ -368,10 +398,16 @@ async fn a_changed_key_and_a_shared_key_at_the_hub() {
     assert!(matches!(error, Error::SwitchedOff { entity: "product" }));
 }
 
-/// Dropped at each point where it can be dropped: no connection leaks, and the client works on.
+/// Dropped at each point where it can be dropped: no connection leaks, nothing happens twice, and the
+/// client works on. The second time, between attempts too.
 #[tokio::test]
 async fn a_call_can_be_dropped_anywhere() {
-    let scene = Scene::new([]).await;
+    dropped_anywhere(Scene::new([]).await).await;
+    let lossy = (0..100).flat_map(|_| [Fault::DropAnswer, Fault::Forward]);
+    dropped_anywhere(Scene::new(lossy).await).await;
+}
+
+async fn dropped_anywhere(scene: Scene) {
     let client = scene.client();
     let mut polls = 0;
     loop {
@@ -396,8 +432,14 @@ async fn a_call_can_be_dropped_anywhere() {
     assert!(polls > 1, "it was never dropped midway");
 
     for number in 0..100 {
+        let number = 1_000_000 + number;
         client.create(&Reading { number }).await.unwrap();
     }
+    let records = scene.hub.records("reading");
+    let count = records.len();
+    let different: HashSet<_> = records.into_iter().map(|record| record.body).collect();
+    assert_eq!(different.len(), count, "a create happened twice");
+    assert!(count > 100, "the last create is there, and the 100");
     drop(client);
     scene.proxy.all_connections_closed().await;
 }

@@ -57,17 +57,37 @@ fn durations() -> impl Strategy<Value = Duration> {
     ]
 }
 
+/// Any status, those that are tried again more often than by chance.
+fn statuses() -> impl Strategy<Value = u16> {
+    prop_oneof![
+        3 => prop::sample::select(vec![200, 408, 409, 425, 429, 500, 503]),
+        1 => 100..600_u16,
+    ]
+}
+
+/// `base` doubled so often, at most `longest` and at most a day, by the book.
+fn limit(base: Duration, longest: Duration, number: u32) -> Duration {
+    let day = Duration::from_secs(86_400);
+    (1..number)
+        .fold(base, |limit, _| limit.saturating_mul(2))
+        .min(longest)
+        .min(day)
+}
+
 proptest! {
+    // Most of them stop for one reason or another, and pauses are what this is about.
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
     #[test]
-    fn a_pause_keeps_every_limit(
-        max_attempts in prop_oneof![0..12_u32, Just(u32::MAX)],
+    fn a_pause_keeps_every_limit_and_a_stop_has_its_reason(
+        max_attempts in prop_oneof![0..40_u32, Just(u32::MAX)],
         (base, longest) in (durations(), durations()),
         (deadline, elapsed) in (durations(), durations()),
-        number in prop_oneof![1..12_u32, Just(u32::MAX)],
+        number in 1..=32_u32,
         random in prop_oneof![Just(0), Just(u64::MAX), any::<u64>()],
         asked in prop::option::of(0..100_000_u64),
         as_date: bool,
-        status in prop::option::of(100..600_u16),
+        status in prop::option::weighted(0.7, statuses()),
         kind in 0..4_usize,
         operation in 0..3_usize,
     ) {
@@ -91,17 +111,30 @@ proptest! {
             ..attempt(OPERATIONS[operation], number, outcome)
         });
 
-        let Decision::Wait { pause, cost } = decision else { return Ok(()) };
-        prop_assert!(number < max_attempts.max(1));
-        prop_assert!(elapsed.saturating_add(pause) < deadline);
         let least = match status {
             Some(_) => Duration::from_secs(asked.unwrap_or_default().min(86_400)),
             None => Duration::ZERO,
         };
-        let limit = (1..number).fold(base, |limit, _| limit.saturating_mul(2).min(longest)).min(longest).min(Duration::from_secs(86_400));
-        prop_assert!(pause >= least);
-        prop_assert!(pause - least <= limit);
-        prop_assert!(cost > 0);
+        let limit = limit(base, longest, number);
+        let may_succeed = status.is_none_or(|status| {
+            status == 409 && number > 1 || is_retryable(StatusCode::from_u16(status).unwrap())
+        });
+        match decision {
+            Decision::Wait { pause, cost } => {
+                prop_assert!(may_succeed);
+                prop_assert!(number < max_attempts.max(1));
+                prop_assert!(elapsed.saturating_add(pause) < deadline);
+                prop_assert!(pause >= least);
+                prop_assert!(pause - least < limit || (pause == least && limit.is_zero()));
+                prop_assert!(cost > 0);
+            }
+            Decision::Stop(Stop::Final) => prop_assert!(!may_succeed),
+            Decision::Stop(Stop::Attempts) => prop_assert!(number >= max_attempts.max(1)),
+            Decision::Stop(Stop::Deadline) => {
+                prop_assert!(elapsed.saturating_add(least).saturating_add(limit) >= deadline);
+            }
+            Decision::Stop(stop) => prop_assert!(false, "{:?}", stop),
+        }
     }
 
     #[test]
@@ -200,6 +233,42 @@ fn a_create_that_may_have_taken_effect() {
             assert!(matches!(decision, Decision::Wait { .. }), "{status}");
         }
     }
+}
+
+#[test]
+fn numbers_at_the_end_of_their_range_overflow_nothing() {
+    let outcome = Outcome::NoAnswer(TransportErrorKind::Broken);
+    let policy = RetryPolicy::new()
+        .with_max_attempts(u32::MAX)
+        .with_deadline(Duration::MAX);
+    for (base, longest, seconds) in [
+        (Duration::MAX, Duration::MAX, 86_400),
+        (Duration::MAX, Duration::from_secs(8), 8),
+        (Duration::from_secs(1), Duration::MAX, 86_400),
+    ] {
+        let decision = policy.clone().with_backoff(base, longest).decide(&Attempt {
+            random: u64::MAX,
+            ..attempt(Operation::Update, u32::MAX - 1, outcome)
+        });
+        let Decision::Wait { pause, .. } = decision else {
+            panic!("{decision:?}")
+        };
+        let limit = Duration::from_secs(seconds);
+        assert!((limit - Duration::from_micros(1)..limit).contains(&pause));
+    }
+    let last = policy.decide(&attempt(Operation::Update, u32::MAX, outcome));
+    assert_eq!(last, Decision::Stop(Stop::Attempts));
+}
+
+#[test]
+fn a_budget_is_not_overdrawn_by_many_at_once() {
+    let budget = RetryBudget::new(500);
+    let spend = || (0..1_000).filter(|_| budget.spend(5)).count();
+    let paid: usize = std::thread::scope(|scope| {
+        let all = [(); 4].map(|()| scope.spawn(spend));
+        all.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    assert_eq!((paid, budget.tokens()), (100, 0));
 }
 
 #[test]

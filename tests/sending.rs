@@ -353,6 +353,24 @@ async fn many_that_meet_a_new_key_at_once_ask_once() {
 }
 
 #[tokio::test]
+async fn many_that_meet_the_same_key_again_ask_once_too() {
+    let scene = Scene::new([]).await;
+    let (client, asked) = rotating(&scene, ["the-old-key"; 3]);
+    let calls: Vec<_> = (0..16)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move { client.create(&Reading { number }).await })
+        })
+        .collect();
+    for call in calls {
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!(error.status().unwrap().as_u16(), 401);
+    }
+    // At the first request, and once for all that went out with that key.
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
 async fn a_key_that_cannot_be_had_is_an_error_of_its_own() {
     let scene = Scene::new([]).await;
     let client = Client::builder_with(|| Err::<AuthToken, _>("the vault is sealed"))

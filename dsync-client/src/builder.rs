@@ -340,6 +340,11 @@ impl ClientBuilder {
         if self.timeout.is_zero() {
             return Err(BuildError::ZeroLimit { setting: "timeout" });
         }
+        if self.policy.deadline().is_zero() {
+            return Err(BuildError::ZeroLimit {
+                setting: "the deadline of retry",
+            });
+        }
         self.http.check()?;
         let transport = match self.transport {
             Some(transport) => transport,

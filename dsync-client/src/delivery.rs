@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dsync_core::retry::{Attempt, Decision, Outcome, RetryBudget, RetryPolicy, retry_after};
+use dsync_core::retry::{Attempt, Decision, Outcome, RetryBudget, RetryPolicy, Stop, retry_after};
 use dsync_core::wire::{Answer, RealtimeRequest};
 use dsync_core::{
     AuthToken, Clock, IdempotencyKey, TimeLimit, Transport, TransportError, TransportErrorKind,
@@ -13,7 +13,7 @@ use tracing::Instrument;
 use tracing::field::{self, Empty};
 
 use crate::ending::Ending;
-use crate::key::KeyInUse;
+use crate::key::{Key, KeyInUse};
 use crate::refused::Answered;
 use crate::{Error, NoEnvelope, Receipt, Refused, Unanswered, hide};
 
@@ -67,16 +67,20 @@ impl Delivery {
     }
 
     async fn attempts(&self, request: &RealtimeRequest) -> Result<Receipt, Error> {
-        let began = self.clock.elapsed();
-        let mut key = self.key.current().await.map_err(Error::NoAuthToken)?;
+        let key = self.key.current(&*self.clock, self.timeout).await;
+        let mut key = key.map_err(Error::NoAuthToken)?;
         let mut key_was_renewed = false;
+        let began = self.clock.elapsed();
+        let elapsed = || self.clock.elapsed().saturating_sub(began);
         // The policy's count leaves out the attempt with a new key: the one before it changed nothing.
         let (mut attempts, mut number) = (1, 1);
         let mut last_cost = None;
         loop {
-            let elapsed = self.clock.elapsed().saturating_sub(began);
-            let limit = self.timeout.min(self.policy.remaining(elapsed));
-            let failed = match self.attempt(request, &key, limit, attempts).await {
+            let limit = self.timeout.min(self.policy.remaining(elapsed()));
+            let failed = match self
+                .attempt(request, &key.auth_token, limit, attempts)
+                .await
+            {
                 Ok(answer) => {
                     self.budget.earn(last_cost.unwrap_or(RetryBudget::SUCCESS));
                     return Ok(Receipt::new(answer, attempts));
@@ -84,48 +88,65 @@ impl Delivery {
                 Err(failed) => failed,
             };
 
-            if failed.status() == Some(StatusCode::UNAUTHORIZED) && !key_was_renewed {
-                key_was_renewed = true;
-                match self.key.instead_of(&key).await {
-                    Ok(Some(new)) => {
-                        tracing::debug!("the API key was refused, and there is a new one");
-                        key = new;
-                        attempts += 1;
-                        continue;
-                    }
-                    Ok(None) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "the API key was refused, and no new one can be had");
+            let is_refused_key = failed.status() == Some(StatusCode::UNAUTHORIZED);
+            let new_key = if is_refused_key && !std::mem::replace(&mut key_was_renewed, true) {
+                self.new_key(&key).await
+            } else {
+                None
+            };
+            let stop = if let Some(new_key) = new_key {
+                key = new_key;
+                None
+            } else {
+                let decision = self.policy.decide(&Attempt {
+                    operation: request.operation(),
+                    number,
+                    elapsed: elapsed(),
+                    outcome: failed.outcome(),
+                    now: self.clock.now(),
+                    random: random(),
+                });
+                match decision.paid_from(&self.budget) {
+                    Decision::Stop(stop) => Some(stop),
+                    Decision::Wait { pause, cost } => {
+                        tracing::debug!(
+                            attempt = attempts,
+                            status = failed.status().map(|status| status.as_u16()),
+                            fault = failed.transport_kind().map(field::debug),
+                            ?pause,
+                            "not accepted, once more after a pause"
+                        );
+                        last_cost = Some(cost);
+                        number += 1;
+                        self.clock.sleep(pause).await;
+                        None
                     }
                 }
+            };
+            // A key or a pause may have taken longer than it should.
+            let is_late = self.policy.remaining(elapsed()).is_zero();
+            if let Some(stop) = stop.or(is_late.then_some(Stop::Deadline)) {
+                let ending = Ending { attempts, stop };
+                return Err(failed.into_error(ending, &*self.clock));
             }
+            attempts += 1;
+        }
+    }
 
-            let decision = self.policy.decide(&Attempt {
-                operation: request.operation(),
-                number,
-                elapsed: self.clock.elapsed().saturating_sub(began),
-                outcome: failed.outcome(),
-                now: self.clock.now(),
-                random: random(),
-            });
-            match decision.paid_from(&self.budget) {
-                Decision::Stop(stop) => {
-                    let ending = Ending { attempts, stop };
-                    return Err(failed.into_error(ending, self.clock.as_ref()));
-                }
-                Decision::Wait { pause, cost } => {
-                    tracing::debug!(
-                        attempt = attempts,
-                        status = failed.status().map(|status| status.as_u16()),
-                        fault = failed.transport_kind().map(field::debug),
-                        ?pause,
-                        "not accepted, once more after a pause"
-                    );
-                    last_cost = Some(cost);
-                    self.clock.sleep(pause).await;
-                    attempts += 1;
-                    number += 1;
-                }
+    /// Another key than the refused one, if its provider has one.
+    async fn new_key(&self, refused: &Key) -> Option<Key> {
+        let key = self
+            .key
+            .instead_of(refused, &*self.clock, self.timeout)
+            .await;
+        match key {
+            Ok(key) => {
+                tracing::debug!(is_new = key.is_some(), "the API key was refused");
+                key
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the API key was refused, and no new one can be had");
+                None
             }
         }
     }

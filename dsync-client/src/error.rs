@@ -149,9 +149,12 @@ impl Error {
         match self {
             Self::Transport(_) | Self::NoEnvelope(_) | Self::NoAuthToken(_) => true,
             Self::Refused(Refused(answered)) => {
-                let is_own_repetition =
-                    answered.status == StatusCode::CONFLICT && answered.ending.attempts > 1;
-                is_own_repetition || retry::is_retryable(answered.status)
+                // What was tried again may be tried again; a 409 to a repetition among them.
+                let was_final = answered.ending.stop == retry::Stop::Final;
+                match answered.status {
+                    StatusCode::CONFLICT => !was_final,
+                    status => retry::is_retryable(status),
+                }
             }
             _ => false,
         }

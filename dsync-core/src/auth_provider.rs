@@ -13,7 +13,8 @@ pub type Providing<'a> =
 /// Gives the API key that is valid now: from a file, a secret store, the environment.
 ///
 /// Whoever sends asks once, keeps the key, and asks once more when the platform answers 401. A key
-/// never expires by itself (PROTOCOL section 1), but is rotated by hand.
+/// never expires by itself (PROTOCOL section 1), but is rotated by hand. An answer that takes longer
+/// than one attempt may take is not waited for.
 ///
 /// An [`AuthToken`] is one that always gives itself. A closure is one too; it should not take long,
 /// because nothing else runs on its thread meanwhile. Errors must not show the key.

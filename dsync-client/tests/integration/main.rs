@@ -11,6 +11,7 @@ mod building;
 mod bulk;
 mod environment;
 mod errors;
+mod keys;
 mod loopback;
 mod plumbing;
 mod secrecy;

@@ -48,9 +48,6 @@ pub(super) fn jitter(limit: Duration, random: u64) -> Duration {
 
 /// `base`, doubled with each attempt after the first, at most `longest`.
 pub(super) fn backoff_limit(base: Duration, longest: Duration, attempt: u32) -> Duration {
-    let doublings = attempt.saturating_sub(1);
-    1_u32
-        .checked_shl(doublings)
-        .and_then(|factor| base.checked_mul(factor))
-        .map_or(longest, |limit| limit.min(longest))
+    let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
+    base.saturating_mul(factor).min(longest)
 }

@@ -7,7 +7,8 @@ use crate::clock::{Clock, Sleeping};
 
 /// A clock on which time passes only when somebody sleeps, and then at once.
 ///
-/// Clones are handles of the same clock. It begins at the epoch of Unix.
+/// Clones are handles of the same clock. It begins at the epoch of Unix. What is given a time limit by
+/// a sleep on it has to be ready at once: a provider of API keys, for instance.
 ///
 /// # Examples
 ///

@@ -13,6 +13,7 @@ use dsync_hub::Hub;
 use http::Method;
 
 use crate::support::fault_proxy::{Fault, FaultProxy, response};
+use crate::support::http::is_complete;
 
 const KEY: &str = "key-of-the-proxy";
 
@@ -79,7 +80,7 @@ impl Client {
     /// One answer, on a connection that stays.
     fn answer(&mut self) -> String {
         let mut bytes = Vec::new();
-        while !is_whole(&bytes) {
+        while !is_complete(&bytes) {
             let mut byte = [0];
             self.0.read_exact(&mut byte).unwrap();
             bytes.push(byte[0]);
@@ -105,23 +106,6 @@ impl Client {
         assert!(bytes.is_empty());
         assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
     }
-}
-
-fn is_whole(answer: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(answer);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return false;
-    };
-    let length = head
-        .lines()
-        .find_map(|line| {
-            line.to_lowercase()
-                .strip_prefix("content-length: ")?
-                .parse()
-                .ok()
-        })
-        .unwrap_or(0);
-    body.len() >= length
 }
 
 /// A hub that gives these answers to requests of this length, all on one connection, and tells what

@@ -11,6 +11,8 @@ use dsync::{AuthToken, EntityId};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::support::http::{is_complete, split};
+
 const KEY: &str = "key-of-the-shop";
 const TOKEN: &str = "source-1-product-b5503a0ae5f3bc01b6a2da68afd33305";
 
@@ -109,30 +111,6 @@ fn capture() -> (String, JoinHandle<Vec<u8>>) {
         bytes
     });
     (url, server)
-}
-
-fn split(bytes: &[u8]) -> Option<(String, &[u8])> {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    Some((
-        String::from_utf8(bytes[..end].to_vec()).unwrap(),
-        &bytes[end + 4..],
-    ))
-}
-
-fn is_complete(bytes: &[u8]) -> bool {
-    let Some((head, body)) = split(bytes) else {
-        return false;
-    };
-    let length = head
-        .lines()
-        .find_map(|line| {
-            line.to_lowercase()
-                .strip_prefix("content-length: ")?
-                .parse()
-                .ok()
-        })
-        .unwrap_or(0);
-    body.len() >= length
 }
 
 #[tokio::test]

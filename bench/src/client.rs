@@ -1,8 +1,6 @@
 //! What it takes to send records: requests a second, against a hub on this machine.
 
 use std::error::Error;
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,9 +13,10 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::figures::{Series, print_ratio};
+use crate::python;
 
 /// Creates a second: one after another, and 32 on their way at once.
 ///
@@ -26,7 +25,7 @@ use crate::figures::{Series, print_ratio};
 /// answer read as JSON. Where DSYNC_TEST_PYTHON names an interpreter with `dsync-sdk`, the Python SDK
 /// takes part, one after another.
 ///
-/// The ratios are requests a second, so larger is better.
+/// The ratios are requests a second, so larger is better. What a request allocates is counted as well.
 #[derive(Args)]
 pub(crate) struct Options {
     /// How often each contender is measured.
@@ -79,12 +78,25 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for series in &series {
         print(series);
     }
-    let python = match std::env::var_os("DSYNC_TEST_PYTHON") {
-        Some(interpreter) => Some(contenders.python(Path::new(&interpreter), options.runs)?),
-        None => None,
-    };
+    let python = python::series(
+        "client.py",
+        &[
+            contenders.hub.realtime_url(),
+            contenders.hub.auth_token().expose(),
+            Reading::layout().entity_token(),
+            &options.runs.to_string(),
+            "200",
+        ],
+    )?;
     if let Some(python) = &python {
         print(python);
+    }
+    println!("\nallocations a request:");
+    for (name, count) in contenders
+        .allocations(&runtime)
+        .map_err(|error| -> Box<dyn Error> { error })?
+    {
+        println!("{name:<30} {count:>8.1}");
     }
     println!();
     print_ratio("client.sequential", series[0].ratio_to(&series[1]));
@@ -164,6 +176,31 @@ impl Contenders {
         Ok([dsync, reqwest, hyper, bulk, rate(count, start)])
     }
 
+    /// Of each contender, one after another, on its own thread: what the hub allocates does not count.
+    fn allocations(&self, runtime: &Runtime) -> Result<[(&'static str, f64); 3], Failure> {
+        const REQUESTS: u32 = 1000;
+
+        // Each future of a contender has a type of its own.
+        let count = |send: &dyn Fn() -> Result<(), Failure>| {
+            let mut outcome = Ok(());
+            let counted = allocation_counter::measure(|| {
+                outcome = (0..REQUESTS).try_for_each(|_| send());
+            });
+            outcome.map(|()| counted.count_total as f64 / f64::from(REQUESTS))
+        };
+        let dsync = || {
+            let created = runtime.block_on(self.client.create(&self.reading));
+            created.map(drop).map_err(Failure::from)
+        };
+        let reqwest = || runtime.block_on(self.with_reqwest());
+        let hyper = || runtime.block_on(self.with_hyper());
+        Ok([
+            ("dsync", count(&dsync)?),
+            ("reqwest", count(&reqwest)?),
+            ("hyper-util", count(&hyper)?),
+        ])
+    }
+
     async fn with_reqwest(&self) -> Result<(), Failure> {
         let answer = self
             .reqwest
@@ -188,30 +225,6 @@ impl Contenders {
         let answer = self.hyper.request(request).await?;
         let is_success = answer.status().is_success();
         judge(is_success, &answer.into_body().collect().await?.to_bytes())
-    }
-
-    /// The Python SDK's figures; the script measures itself, so that starting it does not count.
-    fn python(&self, interpreter: &Path, runs: usize) -> Result<Series, Box<dyn Error>> {
-        const REQUESTS: &str = "200";
-
-        let output = Command::new(interpreter)
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/client.py"))
-            .args([self.hub.realtime_url(), self.hub.auth_token().expose()])
-            .args([
-                Reading::layout().entity_token(),
-                &runs.to_string(),
-                REQUESTS,
-            ])
-            .output()?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{} failed:\n{text}", interpreter.display()).into());
-        }
-        let mut series = Series::new("the Python SDK");
-        for word in String::from_utf8(output.stdout)?.split_whitespace() {
-            series.values.push(word.parse()?);
-        }
-        Ok(series)
     }
 }
 

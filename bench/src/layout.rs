@@ -4,14 +4,13 @@ mod schema;
 
 use std::error::Error;
 use std::hint::black_box;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use dsync::DsyncEntity as _;
 
 use crate::figures::{Series, print_ratio};
+use crate::python;
 use schema::Product;
 
 /// Nanoseconds to write the layout of an entity of 16 fields, nested ones included.
@@ -82,8 +81,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for (series, _) in &contenders {
         print(series);
     }
-    if let Some(interpreter) = std::env::var_os("DSYNC_TEST_PYTHON") {
-        print(&python(Path::new(&interpreter), rows)?);
+    if let Some(python) = python::series("layout.py", &[&rows.to_string()])? {
+        print(&python);
     }
     println!();
     print_ratio("layout.memcpy", contenders[0].0.ratio_to(&contenders[1].0));
@@ -109,24 +108,6 @@ fn nanoseconds(span: Duration, buffer: &mut Vec<u8>, write: &mut dyn FnMut(&mut 
             return elapsed.as_secs_f64() * 1e9 / f64::from(calls);
         }
     }
-}
-
-/// The Python SDK's figures; the script measures itself, so that starting it does not count.
-fn python(interpreter: &Path, rows: usize) -> Result<Series, Box<dyn Error>> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/layout.py");
-    let output = Command::new(interpreter)
-        .arg(script)
-        .arg(rows.to_string())
-        .output()?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{} failed:\n{text}", interpreter.display()).into());
-    }
-    let mut series = Series::new("the Python SDK");
-    for word in String::from_utf8(output.stdout)?.split_whitespace() {
-        series.values.push(word.parse()?);
-    }
-    Ok(series)
 }
 
 fn print(series: &Series) {

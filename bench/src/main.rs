@@ -10,6 +10,7 @@ mod client;
 mod derive;
 mod figures;
 mod layout;
+mod python;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! Many records, one request each, several at once.
 
 mod lanes;
-mod tally;
+mod lineup;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -11,17 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use dsync_core::EntityId;
-use dsync_core::wire::RealtimeRequest;
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 
-pub(crate) use self::lanes::Lanes;
-pub(crate) use self::tally::Tally;
-use crate::requests::Requests;
+pub(crate) use self::lineup::{Encode, Ended, Job, Lineup, Taken};
 use crate::{Client, Error, Receipt};
-
-/// What makes a request of a record.
-pub(crate) type Encode<T> = fn(&Requests, &T) -> Result<RealtimeRequest, Error>;
 
 /// Sends many records, several at once: made by [`Client::create_all`] and its sisters.
 ///
@@ -57,30 +51,13 @@ pub(crate) type Encode<T> = fn(&Requests, &T) -> Result<RealtimeRequest, Error>;
 #[must_use = "nothing is sent unless it is polled"]
 pub struct Bulk<S: Stream> {
     client: Client,
-    encode: Encode<S::Item>,
     source: Pin<Box<S>>,
-    source_ended: bool,
-    next_index: u64,
-    lanes: Lanes<Job>,
+    lineup: Lineup<S::Item>,
     in_flight: FuturesUnordered<Pin<Box<dyn Future<Output = Ended> + Send>>>,
     /// A record that cannot be encoded. It is told of when what was started before it is on its way.
     unsendable: Option<Ended>,
     /// For those that were started, but not polled yet, when an error stopped the rest.
     stopped: Arc<AtomicBool>,
-    tally: Tally,
-}
-
-/// A record on its way, or waiting for its turn.
-pub(crate) struct Job {
-    pub(crate) index: u64,
-    pub(crate) request: RealtimeRequest,
-}
-
-struct Ended {
-    index: u64,
-    entity_id: Option<EntityId>,
-    /// Nothing where an error stopped it before it was sent.
-    result: Option<Result<Receipt, Error>>,
 }
 
 /// What became of one record.
@@ -113,12 +90,8 @@ impl<S: Stream> Bulk<S> {
     pub(crate) fn new(client: Client, encode: Encode<S::Item>, source: S) -> Self {
         Self {
             client,
-            encode,
-            tally: Tally::new(source.size_hint()),
+            lineup: Lineup::new(encode, source.size_hint()),
             source: Box::pin(source),
-            source_ended: false,
-            next_index: 0,
-            lanes: Lanes::default(),
             in_flight: FuturesUnordered::new(),
             unsendable: None,
             stopped: Arc::default(),
@@ -131,11 +104,7 @@ impl<S: Stream> Bulk<S> {
     ///
     /// If something was sent already.
     pub fn concurrency(mut self, requests: usize) -> Self {
-        assert!(
-            self.next_index == 0,
-            "set the concurrency before the first poll"
-        );
-        self.lanes = Lanes::new(requests);
+        self.lineup.set_concurrency(requests);
         self
     }
 
@@ -143,14 +112,14 @@ impl<S: Stream> Bulk<S> {
     /// was taken from the source and still waited for its turn is not sent, and has no item:
     /// [`Progress::held_back`] counts it.
     pub fn stop_on_error(mut self) -> Self {
-        self.tally.stop_on_error();
+        self.lineup.set_stop_on_error();
         self
     }
 
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        self.tally.progress()
+        self.lineup.progress()
     }
 
     /// What became of the next record that ends; nothing when all have ended. Dropping the future
@@ -160,101 +129,54 @@ impl<S: Stream> Bulk<S> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<BulkItem>> {
-        while self.may_pull() {
+        while self.unsendable.is_none() && self.lineup.has_room() {
             match self.source.as_mut().poll_next(context) {
                 Poll::Pending => break,
-                Poll::Ready(None) => self.source_ended = true,
+                Poll::Ready(None) => self.lineup.set_source_ended(),
                 Poll::Ready(Some(record)) => {
-                    let index = self.next_index;
-                    self.next_index += 1;
-                    match (self.encode)(self.client.requests(), &record) {
-                        Ok(request) => self.admit(Job { index, request }),
-                        Err(error) => {
-                            self.unsendable = Some(Ended {
-                                index,
-                                entity_id: None,
-                                result: Some(Err(error)),
-                            });
-                        }
+                    match self.lineup.take(self.client.requests(), &record) {
+                        Taken::Start(job) => self.start(job),
+                        Taken::Waits => {}
+                        Taken::Unsendable(ended) => self.unsendable = Some(ended),
                     }
                 }
             }
         }
         loop {
-            match Pin::new(&mut self.in_flight).poll_next(context) {
+            let item = match Pin::new(&mut self.in_flight).poll_next(context) {
                 Poll::Ready(Some(ended)) => {
-                    let id = ended.entity_id.clone();
-                    // First what it means for the others, because after an error nothing may start.
-                    let item = self.end(ended);
-                    if let Some(next) = self.lanes.finish(id.as_ref()) {
+                    let (item, next) = self.lineup.finish(ended);
+                    if let Some(next) = next {
                         self.start(next);
                     }
-                    if item.is_some() {
-                        return Poll::Ready(item);
-                    }
+                    item
                 }
-                polled => {
-                    if let Some(ended) = self.unsendable.take() {
-                        return Poll::Ready(self.end(ended));
+                polled => match self.unsendable.take() {
+                    Some(ended) => self.lineup.end(ended),
+                    None if polled.is_ready() && self.lineup.is_closed() => {
+                        return Poll::Ready(None);
                     }
-                    let is_over = self.tally.is_stopped() || self.source_ended;
-                    return match polled {
-                        Poll::Ready(_) if is_over => Poll::Ready(None),
-                        // Where nothing is on its way, the source has nothing yet.
-                        _ => Poll::Pending,
-                    };
-                }
-            }
-        }
-    }
-
-    fn may_pull(&self) -> bool {
-        self.unsendable.is_none()
-            && !self.tally.is_stopped()
-            && !self.source_ended
-            && self.lanes.has_room()
-    }
-
-    fn admit(&mut self, job: Job) {
-        let id = job.request.entity_id().cloned();
-        if let Some(job) = self.lanes.admit(id.as_ref(), job) {
-            self.start(job);
-        }
-    }
-
-    fn start(&self, Job { index, request }: Job) {
-        let client = self.client.clone();
-        let stopped = Arc::clone(&self.stopped);
-        self.in_flight.push(Box::pin(async move {
-            let entity_id = request.entity_id().cloned();
-            let result = if stopped.load(Ordering::Relaxed) {
-                None
-            } else {
-                Some(client.carry(request).await)
+                    // Where nothing is on its way, the source has nothing yet.
+                    None => return Poll::Pending,
+                },
             };
-            Ended {
-                index,
-                entity_id,
-                result,
+            self.stopped
+                .store(self.lineup.is_stopped(), Ordering::Relaxed);
+            if item.is_some() {
+                return Poll::Ready(item);
             }
-        }));
+        }
     }
 
-    fn end(&mut self, ended: Ended) -> Option<BulkItem> {
-        let Ended {
-            index,
-            entity_id,
-            result,
-        } = ended;
-        let Some(result) = result else {
-            self.tally.hold_back();
-            return None;
-        };
-        let item = self.tally.end(&mut self.lanes, index, entity_id, result);
-        if self.tally.is_stopped() {
-            self.stopped.store(true, Ordering::Relaxed);
-        }
-        Some(item)
+    fn start(&self, job: Job) {
+        let (client, stopped) = (self.client.clone(), self.stopped.clone());
+        let (request, end) = job.begin();
+        self.in_flight.push(Box::pin(async move {
+            if stopped.load(Ordering::Relaxed) {
+                return end(None);
+            }
+            end(Some(client.carry(request).await))
+        }));
     }
 }
 
@@ -273,7 +195,7 @@ impl<S: Stream> fmt::Debug for Bulk<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bulk")
             .field("progress", &self.progress())
-            .field("in_flight", &self.lanes.in_flight())
+            .field("in_flight", &self.lineup.in_flight())
             .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use futures_core::Stream;
 use futures_util::stream;
 use serde::Serialize;
 
+use crate::bulk::Encode;
 use crate::delivery::Delivery;
 use crate::requests::Requests;
 use crate::{BuildError, Bulk, ClientBuilder, Error, Receipt};
@@ -308,7 +309,7 @@ impl Client {
         T: DsyncEntity + Serialize,
         S: Stream<Item = T>,
     {
-        Bulk::new(self.clone(), Requests::create::<T>, records)
+        Bulk::new(self.clone(), Encode::new(Requests::create::<T>), records)
     }
 
     /// Sends many records as they are now, whole. Several are on their way at once; see [`Bulk`].
@@ -361,7 +362,7 @@ impl Client {
         T: DsyncEntity + PrimaryKey + Serialize,
         S: Stream<Item = T>,
     {
-        Bulk::new(self.clone(), Requests::update::<T>, records)
+        Bulk::new(self.clone(), Encode::new(Requests::update::<T>), records)
     }
 
     /// Says of many records that they are gone. Several are on their way at once; see [`Bulk`].
@@ -414,7 +415,7 @@ impl Client {
         T: DsyncEntity + PrimaryKey + Serialize,
         S: Stream<Item = T>,
     {
-        Bulk::new(self.clone(), Requests::delete::<T>, records)
+        Bulk::new(self.clone(), Encode::new(Requests::delete::<T>), records)
     }
 
     /// Sends a new record that is JSON already, byte for byte.

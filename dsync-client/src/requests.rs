@@ -1,6 +1,7 @@
 //! From a typed record to a realtime request: plain data, no I/O.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use dsync_core::wire::{RealtimeRequest, encode_record};
 use dsync_core::{
@@ -18,6 +19,9 @@ pub(crate) struct Requests {
     /// Without one nothing is known: every entity is sent, by its primary key.
     pub(crate) state: Option<SystemState>,
     pub(crate) refuse_switched_off: bool,
+    /// The entities whose being switched off was told of: once until they are on again, because a
+    /// thousand records would be a thousand lines of a log.
+    pub(crate) told_off: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Requests {
@@ -115,10 +119,15 @@ impl Requests {
         };
         let entity = layout.name();
         let known = state.entity(entity);
-        if known.switch == Switch::Off {
-            if self.refuse_switched_off {
-                return Err(Error::SwitchedOff { entity });
-            }
+        let is_off = known.switch == Switch::Off;
+        if is_off && self.refuse_switched_off {
+            return Err(Error::SwitchedOff { entity });
+        }
+        // One call on a set, so a panic elsewhere leaves nothing half done.
+        let mut told_off = self.told_off.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_off {
+            told_off.remove(entity);
+        } else if told_off.insert(entity) {
             tracing::warn!(
                 entity,
                 "the entity is switched off; it is sent all the same"

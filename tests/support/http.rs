@@ -55,3 +55,29 @@ pub(crate) fn request(method: &str, headers: &[(&str, &str)], body: &[u8]) -> Ve
     request.extend_from_slice(body);
     request
 }
+
+/// The head and the body of a message, where the head is there.
+pub(crate) fn split(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    Some((
+        String::from_utf8(bytes[..end].to_vec()).unwrap(),
+        &bytes[end + 4..],
+    ))
+}
+
+/// Whether a message has as much body as its head says.
+pub(crate) fn is_complete(bytes: &[u8]) -> bool {
+    let Some((head, body)) = split(bytes) else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| {
+            line.to_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0);
+    body.len() >= length
+}

@@ -1,4 +1,4 @@
-//! Many records without `await`: the same lanes, polled by an iterator.
+//! Many records without `await`: the same lineup, driven by an iterator.
 
 use std::any::Any;
 use std::fmt;
@@ -6,20 +6,11 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use dsync_core::EntityId;
-
 use super::runtime::Runtime;
-use crate::bulk::{Encode, Job, Lanes, Tally};
-use crate::{BulkItem, Error, Progress, Receipt};
+use crate::bulk::{Encode, Ended, Job, Lineup, Taken};
+use crate::{BulkItem, Progress};
 
 type Panic = Box<dyn Any + Send>;
-
-/// What came back of one request.
-struct Ended {
-    index: u64,
-    entity_id: Option<EntityId>,
-    result: Result<Result<Receipt, Error>, Panic>,
-}
 
 /// Sends many records, several at once: made by [`Client::create_all`](super::Client::create_all) and
 /// its sisters.
@@ -47,14 +38,10 @@ struct Ended {
 pub struct Bulk<I: Iterator> {
     client: crate::Client,
     runtime: Arc<Runtime>,
-    encode: Encode<I::Item>,
     source: I,
-    source_ended: bool,
-    next_index: u64,
-    lanes: Lanes<Job>,
-    tally: Tally,
-    sender: Sender<Ended>,
-    receiver: Receiver<Ended>,
+    lineup: Lineup<I::Item>,
+    sender: Sender<Result<Ended, Panic>>,
+    receiver: Receiver<Result<Ended, Panic>>,
 }
 
 impl<I: Iterator> Bulk<I> {
@@ -68,12 +55,8 @@ impl<I: Iterator> Bulk<I> {
         Self {
             client,
             runtime,
-            encode,
-            tally: Tally::new(source.size_hint()),
+            lineup: Lineup::new(encode, source.size_hint()),
             source,
-            source_ended: false,
-            next_index: 0,
-            lanes: Lanes::default(),
             sender,
             receiver,
         }
@@ -85,39 +68,31 @@ impl<I: Iterator> Bulk<I> {
     ///
     /// If something was sent already.
     pub fn concurrency(mut self, requests: usize) -> Self {
-        assert!(
-            self.next_index == 0,
-            "set the concurrency before the first item"
-        );
-        self.lanes = Lanes::new(requests);
+        self.lineup.set_concurrency(requests);
         self
     }
 
     /// Starts nothing more after the first record that fails, as
     /// [`Bulk::stop_on_error`](crate::Bulk::stop_on_error).
     pub fn stop_on_error(mut self) -> Self {
-        self.tally.stop_on_error();
+        self.lineup.set_stop_on_error();
         self
     }
 
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        self.tally.progress()
+        self.lineup.progress()
     }
 
-    fn start(&self, Job { index, request }: Job) {
+    fn start(&self, job: Job) {
         let (client, sender) = (self.client.clone(), self.sender.clone());
-        let entity_id = request.entity_id().cloned();
-        self.runtime
-            .spawn(async move { client.carry(request).await }, move |result| {
-                // An error says that nobody asks any more.
-                let _ = sender.send(Ended {
-                    index,
-                    entity_id,
-                    result,
-                });
-            });
+        let (request, end) = job.begin();
+        let sending = async move { end(Some(client.carry(request).await)) };
+        self.runtime.spawn(sending, move |ended| {
+            // An error says that nobody asks any more.
+            let _ = sender.send(ended);
+        });
     }
 }
 
@@ -128,38 +103,28 @@ impl<I: Iterator> Iterator for Bulk<I> {
     ///
     /// With the panic of a transport of your own.
     fn next(&mut self) -> Option<BulkItem> {
-        while !self.tally.is_stopped() && !self.source_ended && self.lanes.has_room() {
+        while self.lineup.has_room() {
             let Some(record) = self.source.next() else {
-                self.source_ended = true;
+                self.lineup.set_source_ended();
                 break;
             };
-            let index = self.next_index;
-            self.next_index += 1;
-            match (self.encode)(self.client.requests(), &record) {
-                Ok(request) => {
-                    let id = request.entity_id().cloned();
-                    if let Some(job) = self.lanes.admit(id.as_ref(), Job { index, request }) {
-                        self.start(job);
-                    }
-                }
-                Err(error) => {
-                    return Some(self.tally.end(&mut self.lanes, index, None, Err(error)));
-                }
+            match self.lineup.take(self.client.requests(), &record) {
+                Taken::Start(job) => self.start(job),
+                Taken::Waits => {}
+                Taken::Unsendable(ended) => return self.lineup.end(ended),
             }
         }
-        if self.lanes.in_flight() == 0 {
+        if self.lineup.in_flight() == 0 {
             return None;
         }
         let ended = self.receiver.recv().expect("it holds a sender itself");
-        let result = ended.result.unwrap_or_else(|panic| resume_unwind(panic));
-        let id = ended.entity_id.clone();
-        let item = self
-            .tally
-            .end(&mut self.lanes, ended.index, ended.entity_id, result);
-        if let Some(next) = self.lanes.finish(id.as_ref()) {
+        let (item, next) = self
+            .lineup
+            .finish(ended.unwrap_or_else(|panic| resume_unwind(panic)));
+        if let Some(next) = next {
             self.start(next);
         }
-        Some(item)
+        item
     }
 }
 
@@ -167,7 +132,7 @@ impl<I: Iterator> fmt::Debug for Bulk<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bulk")
             .field("progress", &self.progress())
-            .field("in_flight", &self.lanes.in_flight())
+            .field("in_flight", &self.lineup.in_flight())
             .finish_non_exhaustive()
     }
 }

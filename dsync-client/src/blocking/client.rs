@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
-use dsync_core::wire::{RealtimeRequest, check_object};
+use dsync_core::wire::RealtimeRequest;
 use dsync_core::{DsyncEntity, EntityId, EntityToken, PrimaryKey};
 use serde::Serialize;
 
@@ -262,10 +262,8 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
-        if request.operation().has_record() {
-            check_object(request.body())?;
-        }
-        self.carry(request)
+        let client = self.client.clone();
+        self.runtime.run(async move { client.send(request).await })
     }
 
     /// Sends many new records. Several are on their way at once; see [`Bulk`].
@@ -289,7 +287,7 @@ impl Client {
         T: DsyncEntity + Serialize,
         I: IntoIterator<Item = T>,
     {
-        self.bulk(Requests::create::<T>, records)
+        self.bulk(Encode::new(Requests::create::<T>), records)
     }
 
     /// Sends many records as they are now, whole. Several are on their way at once; see [`Bulk`].
@@ -313,7 +311,7 @@ impl Client {
         T: DsyncEntity + PrimaryKey + Serialize,
         I: IntoIterator<Item = T>,
     {
-        self.bulk(Requests::update::<T>, records)
+        self.bulk(Encode::new(Requests::update::<T>), records)
     }
 
     /// Says of many records that they are gone. Several are on their way at once; see [`Bulk`].
@@ -337,7 +335,7 @@ impl Client {
         T: DsyncEntity + PrimaryKey + Serialize,
         I: IntoIterator<Item = T>,
     {
-        self.bulk(Requests::delete::<T>, records)
+        self.bulk(Encode::new(Requests::delete::<T>), records)
     }
 
     fn bulk<I: IntoIterator>(&self, encode: Encode<I::Item>, records: I) -> Bulk<I::IntoIter> {

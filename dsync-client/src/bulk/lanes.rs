@@ -75,13 +75,6 @@ impl<J> Lanes<J> {
     }
 }
 
-impl<J> Default for Lanes<J> {
-    /// 32 at once.
-    fn default() -> Self {
-        Self::new(32)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{HashMap, VecDeque};

@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use dsync_client::{Bulk, BulkItem, Client};
 use dsync_core::retry::RetryPolicy;
-use dsync_core::{Sending, Transport, TransportError, TransportErrorKind};
+use dsync_core::{Sending, SystemState, Transport, TransportError, TransportErrorKind};
 use futures_util::{Stream, stream};
 use http::{Request, Response};
 use tokio::sync::oneshot;
 
-use crate::support::{ACCEPTED, KEY, Note, Product, Scripted};
+use crate::support::{ACCEPTED, KEY, Labelled, Note, Product, Scripted};
 
 type Answer = Result<Response<Bytes>, TransportError>;
 
@@ -139,6 +139,30 @@ fn changes_of_one_record_go_out_one_after_the_other() {
     }
     assert_eq!(order, [0, 1, 3]);
     assert!(matches!(poll(&mut bulk), Poll::Ready(None)));
+}
+
+/// One record, once with its shared key and once without: the requests name it differently.
+#[test]
+fn a_record_is_told_by_its_primary_key() {
+    let state = SystemState::new();
+    state.set_shared_key("labelled", Some("label".to_owned()));
+    let platform = Held::default();
+    let client = Client::builder(KEY)
+        .transport(platform.clone())
+        .system_state(state)
+        .build()
+        .unwrap();
+    let record = |label| Labelled {
+        id: "7".to_owned(),
+        label,
+    };
+    let mut bulk = client.update_all([record(Some("x")), record(None)]);
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!(platform.open(), ["x"]);
+    platform.accept(0);
+    assert_eq!(item(&mut bulk).entity_id.unwrap().as_str(), "x");
+    assert!(poll(&mut bulk).is_pending());
+    assert_eq!(platform.open(), ["7"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use dsync_client::Client;
-use dsync_core::{TransportError, TransportErrorKind};
+use dsync_core::{Switch, SystemState, TransportError, TransportErrorKind};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -115,4 +115,25 @@ fn a_request_is_told_without_its_key_and_record() {
         told(&client),
         format!("{begin}record attempts=1\nrecord\nDEBUG message=not accepted fault=Timeout\n")
     );
+}
+
+#[test]
+fn a_switched_off_entity_is_told_of_once() {
+    if !is_child() {
+        return in_child("tracing::a_switched_off_entity_is_told_of_once", &[]);
+    }
+    let state = SystemState::new();
+    let client = Scripted::default()
+        .builder()
+        .system_state(state.clone())
+        .build()
+        .unwrap();
+    let warnings = || told(&client).matches("WARN").count();
+    assert_eq!(warnings(), 0);
+    state.set_switch("product", Switch::Off);
+    assert_eq!([warnings(), warnings(), warnings()], [1, 0, 0]);
+    state.set_switch("product", Switch::On);
+    assert_eq!(warnings(), 0);
+    state.set_switch("product", Switch::Off);
+    assert_eq!(warnings(), 1);
 }

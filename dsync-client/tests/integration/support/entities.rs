@@ -50,6 +50,39 @@ impl PrimaryKey for Product {
     }
 }
 
+/// An entity whose records may have a second name.
+#[derive(Serialize)]
+pub(crate) struct Labelled {
+    pub(crate) id: String,
+    pub(crate) label: Option<&'static str>,
+}
+
+impl DsyncObject for Labelled {
+    const FIELDS: &'static [FieldLayout] = &[
+        FieldLayout::new("id", Shape::leaf(FieldType::Text)).with_primary_key(),
+        FieldLayout::new("label", Shape::leaf(FieldType::Text).optional()),
+    ];
+}
+
+impl DsyncEntity for Labelled {
+    const LAYOUT: &'static EntityLayout = &EntityLayout::new(
+        "labelled",
+        "/entity/labelled",
+        "shop-labelled-1",
+        Self::FIELDS,
+    );
+
+    fn entity_id(&self) -> Result<Option<EntityId>, InvalidEntityId> {
+        self.id.to_entity_id().map(Some)
+    }
+}
+
+impl PrimaryKey for Labelled {
+    fn primary_key(&self) -> &dyn ToEntityId {
+        &self.id
+    }
+}
+
 /// An entity without a primary key.
 #[derive(Serialize)]
 pub(crate) struct Note {

@@ -6,7 +6,7 @@ mod scripted;
 mod server;
 
 pub(crate) use child::{in_child, is_child};
-pub(crate) use entities::{Note, Product, Unmarked};
+pub(crate) use entities::{Labelled, Note, Product, Unmarked};
 pub(crate) use scripted::Scripted;
 pub(crate) use server::{Connection, Server};
 

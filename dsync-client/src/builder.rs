@@ -107,12 +107,30 @@ impl ClientBuilder {
     ///
     /// It has to be absolute, and https unless the host is this machine; see
     /// [`ClientBuilder::allow_http`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .realtime_url("https://dsync.example/api/realtime")
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn realtime_url(mut self, url: impl Into<String>) -> Self {
         self.realtime_url = url.into();
         self
     }
 
     /// Overrides the tokens in the source code with those of the deployed system.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .entity_tokens(serde_json::from_str(r#"{"product":"shop-7-product-4f1c"}"#)?)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entity_tokens(mut self, tokens: EntityTokens) -> Self {
         self.requests.tokens = tokens;
         self
@@ -142,6 +160,15 @@ impl ClientBuilder {
     /// All attempts carry the same `Idempotency-Key`, and a hub that knows it creates once. Whether
     /// DSYNC's own platform reads it is not known (PROTOCOL section 8): there, a repeated create may
     /// create twice, and with `false` a create whose answer was lost is an error instead.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .retry_creates(false)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retry_creates(mut self, retry: bool) -> Self {
         self.policy = self.policy.with_retry_creates(retry);
         self
@@ -149,6 +176,15 @@ impl ClientBuilder {
 
     /// Sets how many tokens repetitions may cost while nothing succeeds: 5 each, 10 after a time-out.
     /// See [`RetryBudget`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .retry_budget(1000)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retry_budget(mut self, tokens: u32) -> Self {
         self.budget = tokens;
         self
@@ -156,6 +192,16 @@ impl ClientBuilder {
 
     /// Sets how long one attempt may take, from the beginning of a connection to the last byte of the
     /// answer. What is left of the policy's deadline may be less.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .timeout(Duration::from_secs(5))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -163,6 +209,16 @@ impl ClientBuilder {
 
     /// Sets how long a new connection may take, TLS included. A [`transport`](Self::transport) of
     /// your own sees to its own times.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .connect_timeout(Duration::from_secs(2))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.http.connect_timeout = timeout;
         self
@@ -171,6 +227,16 @@ impl ClientBuilder {
     /// Sets how long a connection without a request is kept. It should be shorter than what the server
     /// and whatever stands before it keep theirs, because a request that meets the close is lost and
     /// has to be repeated.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .idle_timeout(Duration::from_secs(60))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.http.idle_timeout = timeout;
         self
@@ -180,6 +246,15 @@ impl ClientBuilder {
     ///
     /// Without it, plain http is taken only where the host is this machine: 127.0.0.0/8, `[::1]` and
     /// `localhost`. A name below that, such as `hub.localhost`, may be another machine to the DNS.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .allow_http(true)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn allow_http(mut self, allow: bool) -> Self {
         self.http.allow_http = allow;
         self
@@ -187,6 +262,15 @@ impl ClientBuilder {
 
     /// Sets how many bytes the body of an answer may have. A [`transport`](Self::transport) of your
     /// own sees to its own limit.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .max_answer(64 * 1024)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn max_answer(mut self, bytes: usize) -> Self {
         self.http.max_answer = bytes;
         self
@@ -200,6 +284,15 @@ impl ClientBuilder {
     /// the same, with a warning for `tracing`; see
     /// [`refuse_switched_off`](Self::refuse_switched_off). Calls that take a token, such as
     /// [`create_raw`](Client::create_raw), look at none of this.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .system_state(dsync_core::SystemState::new())
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn system_state(mut self, state: SystemState) -> Self {
         self.requests.state = Some(state);
         self
@@ -207,6 +300,15 @@ impl ClientBuilder {
 
     /// Says whether changes of an entity that is switched off are an
     /// [error](crate::Error::SwitchedOff) and not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .refuse_switched_off(true)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn refuse_switched_off(mut self, refuse: bool) -> Self {
         self.requests.refuse_switched_off = refuse;
         self
@@ -216,6 +318,15 @@ impl ClientBuilder {
     /// treated as a secret.
     ///
     /// Those that the protocol or the connection needs cannot be set; [`build`](Self::build) says so.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .header("x-gateway-key", "of the gateway")
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             (Ok(name), _) if RESERVED.contains(&name) => {
@@ -235,6 +346,15 @@ impl ClientBuilder {
     }
 
     /// Says who sends, before the name of this library: `my-shop/2.1 dsync-rust/0.1.0`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .user_agent("my-shop/2.1")
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn user_agent(mut self, product: impl Into<String>) -> Self {
         self.http.user_agent = Some(product.into());
         self
@@ -245,6 +365,15 @@ impl ClientBuilder {
     ///
     /// It sees a tunnel if the realtime address is https. Through plain http it would read the API
     /// key, so that needs [`allow_http`](Self::allow_http), also where the address is this machine.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .proxy("http://proxy.example:3128")
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.http.proxy = Some(url.into());
         self
@@ -274,6 +403,15 @@ impl ClientBuilder {
 
     /// Sets the clock that pauses and deadlines are read from. For tests: a
     /// [`FakeClock`](dsync_core::testing::FakeClock) makes a client that waits for nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// let client = dsync_client::Client::builder("secret")
+    ///     .clock(dsync_core::testing::FakeClock::new())
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Box::new(clock));
         self

@@ -103,6 +103,16 @@ impl<S: Stream> Bulk<S> {
     /// # Panics
     ///
     /// If something was sent already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let mut bulk = client.create_all([product]).concurrency(64);
+    /// while bulk.next().await.is_some() {}
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.lineup.set_concurrency(requests);
         self
@@ -111,12 +121,34 @@ impl<S: Stream> Bulk<S> {
     /// Starts nothing more after the first record that fails. What is on its way is waited for; what
     /// was taken from the source and still waited for its turn is not sent, and has no item:
     /// [`Progress::held_back`] counts it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let mut bulk = client.create_all([product]).stop_on_error();
+    /// while bulk.next().await.is_some() {}
+    /// assert_eq!(bulk.progress().held_back, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop_on_error(mut self) -> Self {
         self.lineup.set_stop_on_error();
         self
     }
 
     /// How far it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let mut bulk = client.create_all([product]);
+    /// while bulk.next().await.is_some() {}
+    /// assert_eq!(bulk.progress().to_string(), "1 of 1 accepted");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.lineup.progress()
@@ -124,6 +156,18 @@ impl<S: Stream> Bulk<S> {
 
     /// What became of the next record that ends; nothing when all have ended. Dropping the future
     /// loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let mut bulk = client.create_all([product]);
+    /// while let Some(item) = bulk.next().await {
+    ///     println!("{}: {:?}", item.index, item.result);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn next(&mut self) -> Option<BulkItem> {
         poll_fn(|context| self.poll(context)).await
     }

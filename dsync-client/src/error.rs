@@ -115,6 +115,15 @@ pub enum Error {
 
 impl Error {
     /// The status, where an answer came. It is a 2xx for [`Error::NoEnvelope`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.status().unwrap(), 503);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.answered().map(|answered| answered.status)
@@ -122,6 +131,15 @@ impl Error {
 
     /// The platform's own words, where an answer came; the start of its text where that was no
     /// envelope. They may have line breaks and control characters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.message(), Some("Closed for today"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.answered()?.answer.message()
@@ -144,6 +162,15 @@ impl Error {
     /// A change without an answer of DSYNC's may have taken effect. A repeated update or delete does no
     /// harm; a create that is made anew, and so has another idempotency key, may create twice. To name
     /// it yourself, [send](crate::Client::send) a request with a key of your own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert!(error.is_retryable()); // a 503
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -162,30 +189,75 @@ impl Error {
 
     /// How long the platform asked to wait, counted from when its answer came: the answer's
     /// `Retry-After`, as seconds or as a date. It is a day at most.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(600)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.answered()?.retry_after
     }
 
     /// How many attempts there were. Zero where nothing was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.attempts(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.ending().map_or(0, |ending| ending.attempts)
     }
 
     /// Why there was no further attempt, where something was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.stop(), Some(Stop::Deadline)); // ten minutes are too long to wait
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn stop(&self) -> Option<retry::Stop> {
         self.ending().map(|ending| ending.stop)
     }
 
     /// The answer's HTTP headers, where an answer came.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.headers().unwrap()["retry-after"], "600");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.answered().map(|answered| answered.answer.headers())
     }
 
     /// The answer's `detail`, as it came.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert!(error.detail().unwrap().get().contains("faults"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn detail(&self) -> Option<&RawValue> {
         self.answered()?.answer.detail()
@@ -193,6 +265,15 @@ impl Error {
 
     /// The record's faults, each with its treekey, where the platform names them, as the hub does
     /// (PROTOCOL section 8, ours). Empty otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.faults()[0].treekey(), "product.price");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn faults(&self) -> Vec<Fault> {
         self.answered()
@@ -201,6 +282,15 @@ impl Error {
     }
 
     /// How the network failed, where no answer came.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/refused.txt")]
+    /// assert_eq!(error.transport_kind(), None); // there was an answer
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn transport_kind(&self) -> Option<TransportErrorKind> {
         match self {

@@ -39,36 +39,96 @@ impl Receipt {
     }
 
     /// How many attempts it took: 1 where the first was accepted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert_eq!(receipt.attempts(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
     /// The name under which the platform reports on the change, if it gave one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert_eq!(receipt.process_id(), Some("p-1"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn process_id(&self) -> Option<&str> {
         self.answer.process_id()
     }
 
     /// The status: any 2xx.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert!(receipt.status().is_success());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.answer.status()
     }
 
     /// The platform's own words.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert_eq!(receipt.message(), Some("OK"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.answer.message()
     }
 
     /// The answer's `data`, as it came. Empty forms such as `[]` are kept; null is nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert!(receipt.data().unwrap().get().contains("p-1"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn data(&self) -> Option<&RawValue> {
         self.answer.data()
     }
 
     /// The answer's `detail`, as it came. The hub names a record's unknown keys in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert_eq!(receipt.detail().unwrap().get(), "[]");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn detail(&self) -> Option<&RawValue> {
         self.answer.detail()
@@ -77,12 +137,32 @@ impl Receipt {
     /// The treekeys of the record's keys that the platform's layout does not know. They are accepted
     /// all the same; one that is meant to be known is a sign that the layout is an old one. Only our
     /// own hub names them; otherwise this is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert!(receipt.unknown_keys().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn unknown_keys(&self) -> Vec<String> {
         self.answer.unknown_keys()
     }
 
     /// The answer's HTTP headers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// let receipt = client.create(&product).await?;
+    /// assert!(receipt.headers().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.answer.headers()

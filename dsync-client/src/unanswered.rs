@@ -16,6 +16,30 @@ pub struct Unanswered {
 
 impl Unanswered {
     /// How the last attempt failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use dsync_client::{Client, Error};
+    /// # use dsync_core::TransportErrorKind;
+    /// # use dsync_core::retry::RetryPolicy;
+    /// # use dsync_core::testing::{Reply, ScriptedTransport};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let nobody = ScriptedTransport::new([Reply::fault(TransportErrorKind::Connect)]);
+    /// let client = Client::builder("secret")
+    ///     .transport(nobody)
+    ///     .retry(RetryPolicy::never())
+    ///     .build()?;
+    /// match client.create_raw(&"shop-product-1".parse()?, "{}").await {
+    ///     Err(Error::Transport(unanswered)) => {
+    ///         assert_eq!(unanswered.kind(), TransportErrorKind::Connect);
+    ///     }
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn kind(&self) -> TransportErrorKind {
         self.error.kind()

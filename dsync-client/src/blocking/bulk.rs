@@ -67,6 +67,16 @@ impl<I: Iterator> Bulk<I> {
     /// # Panics
     ///
     /// If something was sent already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("../doc/blocking.txt")]
+    /// # let client = blocking::Client::from(Client::builder("secret").transport(platform).build()?);
+    /// let mut bulk = client.create_all([product]).concurrency(64);
+    /// for _ in &mut bulk {}
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.lineup.set_concurrency(requests);
         self
@@ -74,12 +84,34 @@ impl<I: Iterator> Bulk<I> {
 
     /// Starts nothing more after the first record that fails, as
     /// [`Bulk::stop_on_error`](crate::Bulk::stop_on_error).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("../doc/blocking.txt")]
+    /// # let client = blocking::Client::from(Client::builder("secret").transport(platform).build()?);
+    /// let mut bulk = client.create_all([product]).stop_on_error();
+    /// for _ in &mut bulk {}
+    /// assert_eq!(bulk.progress().held_back, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop_on_error(mut self) -> Self {
         self.lineup.set_stop_on_error();
         self
     }
 
     /// How far it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("../doc/blocking.txt")]
+    /// # let client = blocking::Client::from(Client::builder("secret").transport(platform).build()?);
+    /// let mut bulk = client.create_all([product]);
+    /// for _ in &mut bulk {}
+    /// assert_eq!(bulk.progress().to_string(), "1 of 1 accepted");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.lineup.progress()

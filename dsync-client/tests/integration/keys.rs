@@ -84,7 +84,9 @@ async fn a_provider_that_never_answers_holds_nobody_for_ever() {
     let clock = FakeClock::new();
     let (builder, script) = builder(Stuck, &clock, Vec::new());
     let client = builder.timeout(Duration::from_secs(7)).build().unwrap();
-    let error = client.create(&Product::new("sku-1")).await.unwrap_err();
+    let product = Product::new("sku-1");
+    let call = tokio::time::timeout(Duration::from_secs(5), client.create(&product));
+    let error = call.await.expect("it is not waited for").unwrap_err();
     assert!(matches!(error, Error::NoAuthToken(_)), "{error}");
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(source, "the provider gave no API key within 7s");

@@ -104,13 +104,14 @@ async fn plain_http_goes_through_a_proxy_only_where_that_is_allowed() {
 /// Whatever the settings say, the key is not carried to where a redirect points.
 #[tokio::test]
 async fn no_setting_makes_it_follow_a_redirect() {
-    let server = Server::start(|listener| {
+    let (end, ended) = std::sync::mpsc::channel();
+    let server = Server::start(move |listener| {
         let mut connection = listener.accept();
         connection.request();
         connection.send(
             "HTTP/1.1 307 Temporary Redirect\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n",
         );
-        connection.wait_for_close();
+        ended.recv().unwrap();
         listener.visitor()
     });
     let client = server
@@ -123,7 +124,7 @@ async fn no_setting_makes_it_follow_a_redirect() {
         .unwrap();
     let error = client.create(&Product::new("sku-1")).await.unwrap_err();
     assert_eq!(error.status().unwrap(), 307);
-    drop(client);
+    end.send(()).unwrap();
     assert_eq!(server.finish(), None);
 }
 

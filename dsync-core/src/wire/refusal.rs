@@ -105,8 +105,9 @@ pub enum Refusal {
         /// Its value.
         id: String,
     },
-    /// A create of something that is there already.
-    #[error("there is a {entity} with the {field} {:?} already: update it, or create another", cut(.id))]
+    /// A create of something that is there already, or an update that would give a record the id of
+    /// another one.
+    #[error("there is a {entity} with the {field} {:?} already: update that one, or take another value", cut(.id))]
     RecordExists {
         /// The entity's name.
         entity: String,

@@ -382,6 +382,7 @@ fn what_is_only_written_or_only_read_is_read_only_or_left_out() {
         /// Set by the shop.
         #[serde(skip_deserializing)]
         written: u8,
+        #[serde(default)]
         #[dsync(read_only)]
         said: u8,
         #[serde(skip_serializing)]
@@ -414,6 +415,104 @@ fn what_is_only_written_or_only_read_is_read_only_or_left_out() {
             ("plain", false, true, None),
         ]
     );
+}
+
+/// The platform never sends a read-only field, so what the derive lets pass can be read without it.
+#[test]
+fn a_record_is_read_without_what_is_read_only() {
+    fn seven() -> u8 {
+        7
+    }
+
+    mod in_tens {
+        pub(super) fn serialize<S: serde::Serializer>(
+            value: &Option<u8>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serde::Serialize::serialize(&value.map(|value| value / 10), serializer)
+        }
+
+        pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<u8>, D::Error> {
+            let value: Option<u8> = serde::Deserialize::deserialize(deserializer)?;
+            Ok(value.map(|value| value * 10))
+        }
+    }
+
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize, DsyncEntity)]
+    struct Product {
+        /// The system gives the id itself.
+        #[dsync(primary_key, read_only)]
+        #[serde(default)]
+        id: u32,
+        name: String,
+        #[dsync(read_only)]
+        rating: Option<f32>,
+        #[dsync(read_only)]
+        behind_a_pointer: Box<Option<u8>>,
+        #[dsync(read_only)]
+        #[serde(default = "seven")]
+        path: u8,
+        #[dsync(read_only)]
+        #[serde(skip_deserializing)]
+        not_read: u8,
+        #[dsync(read_only, ignore_serde(default))]
+        #[serde(default)]
+        ignored: u8,
+        #[dsync(read_only, type = "number")]
+        #[serde(with = "in_tens", default)]
+        other_code: Option<u8>,
+        part: Part,
+    }
+    #[derive(Debug, Default, PartialEq, Serialize, serde::Deserialize, DsyncObject)]
+    #[serde(default)]
+    #[dsync(ignore_serde(default))]
+    struct Part {
+        colour: String,
+        #[dsync(read_only)]
+        stock: u32,
+    }
+    // What is read is another type, so this one's fields may be anything.
+    #[derive(Serialize, serde::Deserialize, DsyncObject)]
+    #[serde(from = "Part")]
+    struct FromAnother {
+        #[dsync(read_only)]
+        stock: u32,
+    }
+    impl From<Part> for FromAnother {
+        fn from(part: Part) -> Self {
+            Self { stock: part.stock }
+        }
+    }
+
+    let key = Product::layout().primary_key().unwrap();
+    assert!(key.is_read_only() && !key.is_required());
+    assert_eq!(
+        key.description(),
+        Some("Read only. The system gives the id itself.")
+    );
+    let read: Product =
+        serde_json::from_str(r#"{"name":"Chair","part":{"colour":"red"}}"#).unwrap();
+    assert_eq!(
+        read,
+        Product {
+            id: 0,
+            name: "Chair".to_owned(),
+            rating: None,
+            behind_a_pointer: Box::new(None),
+            path: 7,
+            not_read: 0,
+            ignored: 0,
+            other_code: None,
+            part: Part {
+                colour: "red".to_owned(),
+                stock: 0,
+            },
+        }
+    );
+    let read: FromAnother = serde_json::from_str("{}").unwrap();
+    assert_eq!(read.stock, 0);
 }
 
 /// Code that writes a text of a list makes it one text, unless the user says otherwise.

@@ -47,6 +47,7 @@ pub(crate) struct Field {
     pub(crate) required: Option<bool>,
     pub(crate) description: Option<String>,
     pub(crate) read_only: bool,
+    pub(crate) when_absent: serde::WhenAbsent,
     /// serde's word, where the fields of this one stand at the level of its struct.
     pub(crate) flatten: Option<Ident>,
     /// Whether code that nobody can look into writes the JSON, so that the Rust type says nothing.
@@ -264,6 +265,7 @@ impl Field {
             required,
             description,
             read_only,
+            when_absent: serde::WhenAbsent::of_field(&field.attrs, container),
             flatten: serde.flatten,
             opaque,
             words,

@@ -10,8 +10,9 @@ use syn::{Ident, Type};
 use crate::Kind;
 use crate::ast::{Field, Spanned, Struct};
 use crate::attr::dsync;
+use crate::attr::serde::WhenAbsent;
 use crate::errors::Errors;
-use crate::expand::innermost;
+use crate::expand::{innermost, is_option};
 
 pub(crate) fn check(item: &mut Struct, errors: &mut Errors) {
     if item.kind == Kind::Entity {
@@ -24,6 +25,7 @@ pub(crate) fn check(item: &mut Struct, errors: &mut Errors) {
     flattened(item, errors);
     for field in &item.fields {
         optionality(field, errors);
+        read_only(field, errors);
         date_format(field, errors);
         date_format_tokens(field, errors);
         multiple(field, errors);
@@ -252,6 +254,39 @@ fn optionality(field: &Field, errors: &mut Errors) {
             read_only,
             "a field that is `read_only` is never required in a write: leave one out",
         );
+    }
+}
+
+/// The platform never sends a read-only field, so whoever receives a record reads it without the
+/// field. Who only sends is asked, too: from here nobody sees what else is derived, and a struct often
+/// begins to be read long after it began to be sent.
+fn read_only(field: &Field, errors: &mut Errors) {
+    let words = &field.words;
+    let Some(word) = &words.read_only else {
+        // Only serde makes it read-only, because it does not read it.
+        return;
+    };
+    if field.flatten.is_some() || words.required.is_some() {
+        // There the word itself is the mistake.
+        return;
+    }
+    match &field.when_absent {
+        WhenAbsent::Filled => {}
+        WhenAbsent::AsTheTypeSays if is_option(&field.ty) => {}
+        WhenAbsent::AsTheTypeSays if words.primary_key.is_some() => errors.add(
+            word,
+            "a read-only field is never in what the platform sends, so a record could not be read: add `#[serde(default)]`",
+        ),
+        WhenAbsent::AsTheTypeSays => errors.add(
+            word,
+            "a read-only field is never in what the platform sends, so a record could not be read: make it an `Option`, or add `#[serde(default)]`",
+        ),
+        WhenAbsent::Stops(with) => errors.add(
+            word,
+            format_args!(
+                "a read-only field is never in what the platform sends, so a record could not be read, because serde's `{with}` wants even an `Option` to be there: add `#[serde(default)]`"
+            ),
+        ),
     }
 }
 

@@ -444,6 +444,15 @@ pub(crate) fn innermost(ty: &Type) -> &Type {
     wrapper(ty).map_or(ty, |(_, inner)| innermost(inner))
 }
 
+/// Whether a type can be seen to be an `Option`, maybe behind a pointer.
+pub(crate) fn is_option(ty: &Type) -> bool {
+    match wrapper(ty) {
+        Some((Wrapper::Option, _)) => true,
+        Some((Wrapper::Pointer, inner)) => is_option(inner),
+        Some((Wrapper::List, _)) | None => false,
+    }
+}
+
 enum Wrapper {
     Option,
     List,

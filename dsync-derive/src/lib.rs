@@ -105,7 +105,7 @@ pub fn derive_dsync_entity(input: TokenStream) -> TokenStream {
 /// | `name = ".."` | the name in the layout | what serde writes |
 /// | `description = ".."` | the free text | the doc comment |
 /// | `required`, `optional` | whether it must be there, if its parent is | required unless an `Option`, or serde may leave it out |
-/// | `read_only` | only this system sets it: not required, and its description begins "Read only." | no, unless serde only writes it |
+/// | `read_only` | only this system sets it: not required, and its description begins "Read only."; an `Option`, or with serde's `default` | no, unless serde only writes it |
 /// | `date_format = ".."` | a date's format in moment.js tokens | none; `YYYY-MM-DD` for a plain date of a date library |
 /// | `references = Entity::field` | a field of another entity, whose treekey becomes the foreign key | none |
 /// | `foreign_key = ".."` | the foreign key as a text | none |

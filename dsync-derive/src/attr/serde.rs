@@ -128,6 +128,19 @@ pub(crate) struct Container {
     pub(crate) tag: Option<LitStr>,
     /// The attribute that hides what is written.
     pub(crate) needs_type: Option<Ident>,
+    /// Reading never stops at a field that is not there: a default stands for it, or what is read is
+    /// another type. True also where the layout does not follow the word.
+    reads_without: bool,
+}
+
+/// What serde's derive does where a field is not in what it reads.
+pub(crate) enum WhenAbsent {
+    /// It goes on: something else stands for the field.
+    Filled,
+    /// It goes on with an `Option`, and stops with anything else.
+    AsTheTypeSays,
+    /// It stops, with an `Option` too, because under this word other code reads the field.
+    Stops(Ident),
 }
 
 /// The rule for the names of the fields: what is written, and what is read.
@@ -183,7 +196,10 @@ impl Container {
         ignored: &[Ident],
         errors: &mut Errors,
     ) -> Self {
-        let mut found = Self::default();
+        let mut found = Self {
+            reads_without: any_of(&["default", "from", "try_from"], attributes).is_some(),
+            ..Self::default()
+        };
         for (word, name, effect) in considered(attributes, table, ignored, errors) {
             match (&*name, effect) {
                 ("rename_all", Followed) => found.rename_all = rename_all(&word, errors),
@@ -218,6 +234,30 @@ impl Field {
         }
         found
     }
+}
+
+impl WhenAbsent {
+    pub(crate) fn of_field(attributes: &[Attribute], container: &Container) -> Self {
+        if container.reads_without
+            || any_of(&["default", "skip", "skip_deserializing"], attributes).is_some()
+        {
+            return Self::Filled;
+        }
+        match any_of(&["with", "deserialize_with"], attributes) {
+            Some(word) => Self::Stops(word),
+            None => Self::AsTheTypeSays,
+        }
+    }
+}
+
+/// The first of these words that stands there, be it one that the layout does not follow: what serde
+/// reads does not depend on that.
+fn any_of(wanted: &[&str], attributes: &[Attribute]) -> Option<Ident> {
+    // What is wrong with the attributes is reported where the layout follows them.
+    words(attributes, "serde", &mut Errors::default())
+        .into_iter()
+        .map(|word| word.name)
+        .find(|name| wanted.contains(&&*name.to_string()))
 }
 
 impl Variant {

@@ -31,6 +31,8 @@ features: ## the builds without default features
 	cargo check -p dsync-sdk --no-default-features
 	cargo check -p dsync-sdk --no-default-features --features derive
 	cargo check -p dsync-sdk --no-default-features --features client
+	cargo check -p dsync-sdk --no-default-features --features derive,connector
+	cargo check -p dsync-connector --no-default-features
 	cargo check -p dsync-client --no-default-features
 	cargo check -p dsync-client --no-default-features --features rustls-ring
 	cargo check -p dsync-hub --no-default-features
@@ -68,6 +70,7 @@ bench: ## ratios against named peers; takes minutes, wants a quiet machine
 	cargo run --release -p dsync-bench -- derive
 	cargo run --release -p dsync-bench -- layout
 	cargo run --release -p dsync-bench -- client
+	cargo run --release -p dsync-bench -- connector
 
 .PHONY: bless
 bless: ## write the expected compile errors and golden files anew

@@ -50,3 +50,22 @@ fn without_the_client_no_http_library_is_built() {
         assert!(!tree.contains(&library.to_owned()), "{library} is built");
     }
 }
+
+/// Arrows go down only: client, connector and hub never import each other.
+#[test]
+fn siblings_do_not_import_each_other() {
+    for (package, known) in [
+        ("dsync-client", &["dsync-core"][..]),
+        ("dsync-connector", &["dsync-core", "dsync-http"]),
+        ("dsync-hub", &["dsync-core", "dsync-http"]),
+        ("dsync-http", &[]),
+    ] {
+        for other in tree(&["-p", package, "--all-features"]) {
+            let is_sibling = other.starts_with("dsync-") && other != package;
+            assert!(
+                !is_sibling || known.contains(&other.as_str()),
+                "{package} rests on {other}"
+            );
+        }
+    }
+}

@@ -20,12 +20,13 @@ use crate::tokio_clock::TokioClock;
 use crate::{Client, address};
 
 /// What the client itself writes into a request's head.
-const RESERVED: [HeaderName; 10] = [
+const RESERVED: [HeaderName; 11] = [
     headers::AUTH_TOKEN,
     headers::ENTITY_TOKEN,
     headers::ENTITY_ID,
     headers::ENTITY_ID_FIELD,
     headers::IDEMPOTENCY_KEY,
+    headers::PROCESS_ID,
     CONNECTION,
     CONTENT_LENGTH,
     CONTENT_TYPE,
@@ -45,7 +46,7 @@ const RESERVED: [HeaderName; 10] = [
 /// | [`idle_timeout`](Self::idle_timeout) | 4 s |
 /// | [`max_answer`](Self::max_answer) | 1 MiB |
 /// | [`allow_http`](Self::allow_http) | no |
-/// | [`system_state`](Self::system_state) | none: all entities are sent, by their primary keys |
+/// | [`system_state`](Self::system_state) | none: all entities are sent, by their primary keys, and no process is noted |
 /// | [`header`](Self::header), [`user_agent`](Self::user_agent) | none; `dsync-rust/VERSION` |
 /// | [`proxy`](Self::proxy) | that of the environment, for https |
 ///
@@ -285,6 +286,10 @@ impl ClientBuilder {
     /// [`refuse_switched_off`](Self::refuse_switched_off). Calls that take a token, such as
     /// [`create_raw`](Client::create_raw), look at none of this.
     ///
+    /// Of every change, raw ones among them, the client notes there the process under which the platform
+    /// accepted it, so that a connector recognises the notification of how it ended. That a process cannot
+    /// be noted is a warning for `tracing`: the change was accepted.
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -299,7 +304,8 @@ impl ClientBuilder {
     }
 
     /// Says whether changes of an entity that is switched off are an
-    /// [error](crate::Error::SwitchedOff) and not sent.
+    /// [error](crate::Error::SwitchedOff) and not sent. One that came from the platform is not sent in
+    /// any case, and no error.
     ///
     /// # Examples
     ///
@@ -497,6 +503,7 @@ impl ClientBuilder {
             timeout: self.timeout,
             policy: self.policy,
             budget: RetryBudget::new(self.budget),
+            state: self.requests.state.clone(),
         };
         Ok(Client::assemble(self.requests, delivery))
     }

@@ -32,6 +32,8 @@ use crate::{Client, Error, Receipt};
 ///   see [`stop_on_error`](Self::stop_on_error).
 /// - What is on its way gets on only while it is polled: slow work between two items belongs into a task
 ///   of its own, or time limits run out meanwhile.
+/// - What is polled within the [scope](dsync_core::Origin::scope) of an origin is done because of that
+///   origin, wherever the bulk was made: its echoes are not sent, and count as accepted.
 ///
 /// # Examples
 ///
@@ -76,7 +78,8 @@ pub struct BulkItem {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// How many records were accepted.
+    /// How many records were accepted, or [not sent](Receipt::is_echo) because they came from the
+    /// platform.
     pub accepted: u64,
     /// How many were not.
     pub failed: u64,
@@ -214,12 +217,12 @@ impl<S: Stream> Bulk<S> {
 
     fn start(&self, job: Job) {
         let (client, stopped) = (self.client.clone(), self.stopped.clone());
-        let (request, end) = job.begin();
+        let (change, end) = job.begin();
         self.in_flight.push(Box::pin(async move {
             if stopped.load(Ordering::Relaxed) {
                 return end(None);
             }
-            end(Some(client.carry(request).await))
+            end(Some(client.carry(change).await))
         }));
     }
 }

@@ -4,15 +4,19 @@ use std::env::{self, VarError};
 use std::fmt::{self, Display};
 use std::sync::Arc;
 
-use dsync_core::wire::{RealtimeRequest, check_object};
-use dsync_core::{AuthTokenProvider, DsyncEntity, EntityId, EntityToken, PrimaryKey};
+use dsync_core::wire::{RealtimeRequest, Report, check_object};
+use dsync_core::{
+    AuthTokenProvider, DsyncEntity, EntityId, EntityToken, Origin, PrimaryKey, ReportError,
+    Reporter, Reporting,
+};
 use futures_core::Stream;
 use futures_util::stream;
+use http::StatusCode;
 use serde::Serialize;
 
 use crate::bulk::Encode;
 use crate::delivery::Delivery;
-use crate::requests::Requests;
+use crate::requests::{Change, Requests};
 use crate::{BuildError, Bulk, ClientBuilder, Error, Receipt};
 
 const AUTH_TOKEN_VARIABLE: &str = "DSYNC_AUTH_TOKEN";
@@ -33,12 +37,17 @@ const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
 ///   hub that knows it carries the change out once.
 /// - A 401 asks the provider of the API key once more, and is tried again once if the key is another.
 /// - If the future of a call is dropped, the change may have taken effect or not.
+/// - A change that came from the platform is an echo, and not sent back there: one that is made in the
+///   [scope](Origin::scope) of an [`Origin`] and [is its echo](Origin::is_echo), or by a handle
+///   [with an origin](Self::with_origin). The scope that counts is the one in which the call is polled
+///   first. [`Receipt::is_echo`] tells; what cannot be encoded is an error all the same.
 /// - The proxies of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used for https,
 ///   where they see a tunnel. Plain http goes straight to its host, because a proxy would read the
 ///   API key.
 /// - Each call is a [`tracing`] span `dsync_request` of the level debug, with an event at its end:
-///   operation, method, entity token, attempts, status, process id. Each attempt is a span
-///   `dsync_attempt` in it. Neither the API key nor the record is in them.
+///   operation, method, entity token, attempts, status, process id; a report is a span `dsync_report`.
+///   Each attempt is a span `dsync_attempt` in it. An echo is one event. Neither the API key nor the
+///   record is in them.
 ///
 /// # Examples
 ///
@@ -52,6 +61,8 @@ const REALTIME_URL_VARIABLE: &str = "DSYNC_REALTIME_URL";
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// What all changes of this handle are because of.
+    origin: Option<Origin>,
 }
 
 pub(crate) struct Inner {
@@ -132,6 +143,41 @@ impl Client {
     pub(crate) fn assemble(requests: Requests, delivery: Delivery) -> Self {
         Self {
             inner: Arc::new(Inner { requests, delivery }),
+            origin: None,
+        }
+    }
+
+    /// A handle all of whose changes came from the platform, whatever record they are about, and are not
+    /// sent: for work that a handler gives to another task or thread, which is outside of the origin's
+    /// [scope](Origin::scope). The program says so, and nothing is compared.
+    ///
+    /// Without an origin it is a handle like any other: give it the `Option` that is at hand.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// use dsync_core::Origin;
+    ///
+    /// let origin = Origin::new("p-1".parse()?, "shop-product-1".parse()?);
+    /// # async fn save(client: Client, product: Product) -> Result<(), Error> {
+    /// #     assert!(client.update(&product).await?.is_echo());
+    /// #     Ok(())
+    /// # }
+    /// origin
+    ///     .scope(async {
+    ///         let client = client.with_origin(Origin::current());
+    ///         tokio::spawn(save(client, product)).await
+    ///     })
+    ///     .await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "it is the new handle that has the origin"]
+    pub fn with_origin(&self, origin: impl Into<Option<Origin>>) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            origin: origin.into(),
         }
     }
 
@@ -139,9 +185,30 @@ impl Client {
         &self.inner.requests
     }
 
-    /// Carries a request whose body is known to be right.
-    pub(crate) async fn carry(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
+    /// Carries a change whose body is known to be right, unless it is an echo.
+    pub(crate) async fn carry(&self, change: Change) -> Result<Receipt, Error> {
+        let Change {
+            request,
+            switched_off,
+        } = change;
+        if let Some(origin) = self.origin_of(&request) {
+            tracing::debug!(
+                operation = request.operation().as_str(),
+                entity_token = request.entity_token().as_str(),
+                process_id = origin.process_id().as_str(),
+                "not sent: it came from the platform by this process"
+            );
+            return Ok(Receipt::echo());
+        }
+        self.requests().check_switch(switched_off)?;
         self.inner.delivery.deliver(request).await
+    }
+
+    /// The origin that a change would be an echo of.
+    fn origin_of(&self, request: &RealtimeRequest) -> Option<Origin> {
+        let own = || self.origin.clone();
+        let current = || Origin::current().filter(|origin| origin.is_echo(request));
+        own().or_else(current)
     }
 
     /// Sends a new record.
@@ -521,7 +588,52 @@ impl Client {
         if request.operation().has_record() {
             check_object(request.body())?;
         }
-        self.carry(request).await
+        self.carry(request.into()).await
+    }
+
+    /// Tells the platform how it stands with a write that the connector answered with 202 (PROTOCOL
+    /// section 6). A connector calls this, as its [`Reporter`]; a program without one may, too.
+    ///
+    /// It is one attempt, and one more after a 401 if the provider has another key then: when a report is
+    /// sent again, the caller decides. Any 2xx accepts it, unless what came with it is neither nothing
+    /// nor a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: no answer came, or the platform refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// use dsync_core::wire::Report;
+    ///
+    /// let data = serde_json::value::to_raw_value(&product)?;
+    /// let report = Report::new("p-1".parse()?, http::StatusCode::CREATED, "OK").with_data(data);
+    /// client.report(&report).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn report(&self, report: &Report) -> Result<(), Error> {
+        self.inner.delivery.report(report).await
+    }
+}
+
+/// What is wrong with the way to the platform can be put right, so no report is lost over it: a refused
+/// API key, and a redirect, which is no answer of the platform's. Every other error is final unless it is
+/// [retryable](Error::is_retryable).
+impl Reporter for Client {
+    fn report<'a>(&'a self, report: &'a Report) -> Reporting<'a> {
+        Box::pin(async move {
+            self.report(report).await.map_err(|error| {
+                let is_way = error.status().is_some_and(|status| {
+                    status == StatusCode::UNAUTHORIZED
+                        || status == StatusCode::FORBIDDEN
+                        || status.is_redirection()
+                });
+                ReportError::new(!is_way && !error.is_retryable(), error)
+            })
+        })
     }
 }
 

@@ -1,16 +1,20 @@
-//! A change on its way: one attempt after the other, until it is accepted or given up.
+//! A change on its way: one attempt after the other, until it is accepted or given up. And a report,
+//! which has one attempt.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use dsync_core::retry::{Attempt, Decision, Outcome, RetryBudget, RetryPolicy, Stop, retry_after};
-use dsync_core::wire::{Answer, RealtimeRequest};
+use dsync_core::retry::{
+    Attempt, Decision, Outcome, RetryBudget, RetryPolicy, Stop, is_retryable, retry_after,
+};
+use dsync_core::wire::{Answer, RealtimeRequest, Report};
 use dsync_core::{
-    AuthToken, Clock, IdempotencyKey, TimeLimit, Transport, TransportError, TransportErrorKind,
+    AuthToken, Clock, IdempotencyKey, OwnProcess, ProcessId, SystemState, TimeLimit, Transport,
+    TransportError, TransportErrorKind,
 };
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use tracing::Instrument;
 use tracing::field::{self, Empty};
+use tracing::{Instrument, Span};
 
 use crate::ending::Ending;
 use crate::key::{Key, KeyInUse};
@@ -27,6 +31,8 @@ pub(crate) struct Delivery {
     pub(crate) timeout: Duration,
     pub(crate) policy: RetryPolicy,
     pub(crate) budget: RetryBudget,
+    /// Where the processes of what was accepted are noted.
+    pub(crate) state: Option<SystemState>,
 }
 
 impl Delivery {
@@ -46,24 +52,84 @@ impl Delivery {
             status = Empty,
             process_id = Empty,
         );
+        // Until the process is noted, or a notification of it might come before.
+        let _sending = self.state.as_ref().map(SystemState::sending);
         let outcome = self.attempts(&request).instrument(span.clone()).await;
         span.in_scope(|| match &outcome {
             Ok(receipt) => {
-                span.record("attempts", receipt.attempts());
-                span.record("status", receipt.status().as_u16());
+                record(&span, receipt.attempts(), Some(receipt.status()));
                 span.record("process_id", receipt.process_id());
                 tracing::debug!("accepted");
+                self.note(&request, receipt);
             }
-            Err(error) => {
-                span.record("attempts", error.attempts());
-                span.record("status", error.status().map(|status| status.as_u16()));
-                tracing::debug!(
-                    fault = error.transport_kind().map(field::debug),
-                    "not accepted"
-                );
-            }
+            Err(error) => tell(&span, error),
         });
         outcome
+    }
+
+    /// Notes the process of a change that was accepted. Whatever becomes of that, it was.
+    fn note(&self, request: &RealtimeRequest, receipt: &Receipt) {
+        // A name that cannot travel in a header cannot come back in a notification either.
+        let process_id = receipt.process_id().map(ProcessId::new);
+        if let (Some(state), Some(Ok(process_id))) = (&self.state, process_id) {
+            let process = OwnProcess::new(process_id, request, self.clock.now());
+            if let Err(error) = state.add_process(process) {
+                tracing::warn!(
+                    %error,
+                    "the process of an accepted change cannot be noted, so how it ends will not be recognised"
+                );
+            }
+        }
+    }
+
+    /// Delivers a report: one attempt, and another where there is another key than the refused one.
+    pub(crate) async fn report(&self, report: &Report) -> Result<(), Error> {
+        let span = tracing::debug_span!(
+            "dsync_report",
+            process_id = report.process_id.as_str(),
+            reported = report.status.as_u16(),
+            attempts = Empty,
+            status = Empty,
+        );
+        let outcome = self.attempt_report(report).instrument(span.clone()).await;
+        span.in_scope(|| match &outcome {
+            Ok((attempts, status)) => {
+                record(&span, *attempts, Some(*status));
+                tracing::debug!("accepted");
+            }
+            Err(error) => tell(&span, error),
+        });
+        outcome.map(drop)
+    }
+
+    /// How many attempts it took, and the status of the answer that accepts.
+    async fn attempt_report(&self, report: &Report) -> Result<(u32, StatusCode), Error> {
+        let key = self.key.current(&*self.clock, self.timeout).await;
+        let mut key = key.map_err(Error::NoAuthToken)?;
+        let mut attempts = 1;
+        loop {
+            let http = report.encode(&self.realtime_url, &key.auth_token);
+            let failed = match self
+                .attempt(http, &key.auth_token, self.timeout, attempts)
+                .await
+            {
+                Ok(answer) => return Ok((attempts, answer.status())),
+                Err(failed) => failed,
+            };
+            if attempts == 1
+                && failed.status() == Some(StatusCode::UNAUTHORIZED)
+                && let Some(new_key) = self.new_key(&key).await
+            {
+                key = new_key;
+                attempts += 1;
+                continue;
+            }
+            let stop = match failed.status() {
+                Some(status) if !is_retryable(status) => Stop::Final,
+                _ => Stop::Attempts,
+            };
+            return Err(failed.into_error(Ending { attempts, stop }, &*self.clock));
+        }
     }
 
     async fn attempts(&self, request: &RealtimeRequest) -> Result<Receipt, Error> {
@@ -77,10 +143,8 @@ impl Delivery {
         let mut last_cost = None;
         loop {
             let limit = self.timeout.min(self.policy.remaining(elapsed()));
-            let failed = match self
-                .attempt(request, &key.auth_token, limit, attempts)
-                .await
-            {
+            let http = request.encode(&self.realtime_url, &key.auth_token);
+            let failed = match self.attempt(http, &key.auth_token, limit, attempts).await {
                 Ok(answer) => {
                     self.budget.earn(last_cost.unwrap_or(RetryBudget::SUCCESS));
                     return Ok(Receipt::new(answer, attempts));
@@ -153,13 +217,16 @@ impl Delivery {
 
     async fn attempt(
         &self,
-        request: &RealtimeRequest,
+        mut http: Request<Bytes>,
         key: &AuthToken,
         limit: Duration,
         number: u32,
     ) -> Result<Answer, Failed> {
         let span = tracing::debug_span!("dsync_attempt", attempt = number, status = Empty);
-        let http = self.http(request, key, limit);
+        for (name, value) in &self.headers {
+            http.headers_mut().append(name, value.clone());
+        }
+        http.extensions_mut().insert(TimeLimit(limit));
         let response = self
             .transport
             .send(http)
@@ -174,15 +241,19 @@ impl Delivery {
         span.record("status", status.map(|status| status.as_u16()));
         judged
     }
+}
 
-    fn http(&self, request: &RealtimeRequest, key: &AuthToken, limit: Duration) -> Request<Bytes> {
-        let mut http = request.encode(&self.realtime_url, key);
-        for (name, value) in &self.headers {
-            http.headers_mut().append(name, value.clone());
-        }
-        http.extensions_mut().insert(TimeLimit(limit));
-        http
-    }
+fn record(span: &Span, attempts: u32, status: Option<StatusCode>) {
+    span.record("attempts", attempts);
+    span.record("status", status.map(|status| status.as_u16()));
+}
+
+fn tell(span: &Span, error: &Error) {
+    record(span, error.attempts(), error.status());
+    tracing::debug!(
+        fault = error.transport_kind().map(field::debug),
+        "not accepted"
+    );
 }
 
 /// An attempt that was not accepted.

@@ -2,14 +2,18 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use dsync_core::wire::Answer;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::value::RawValue;
 
 /// What the platform says to a change that it accepted.
 ///
 /// Accepted is not yet carried out: the platform checks a change later, likely, and reports the
 /// outcome to the connector under the process id (PROTOCOL section 6).
+///
+/// A change that came from the platform is not sent back there, and needs no answer:
+/// [`Receipt::is_echo`].
 ///
 /// The API key is in none of it: where a peer repeats the key, plainly or as JSON or a URL escapes it,
 /// `(hidden)` stands instead, also in [`Receipt::data`], [`Receipt::detail`] and [`Receipt::headers`].
@@ -30,6 +34,7 @@ use serde_json::value::RawValue;
 #[derive(Clone)]
 pub struct Receipt {
     answer: Answer,
+    /// Zero where nothing was sent.
     attempts: u32,
 }
 
@@ -38,7 +43,35 @@ impl Receipt {
         Self { answer, attempts }
     }
 
-    /// How many attempts it took: 1 where the first was accepted.
+    /// For a change that the platform knows, because it came from there.
+    pub(crate) fn echo() -> Self {
+        // As if it were accepted without a word.
+        Self::new(Answer::decode(Response::new(Bytes::new())), 0)
+    }
+
+    /// Whether the change was not sent, because it came from the platform: it was made in the scope of an
+    /// [`Origin`](dsync_core::Origin), or by a client that has [one](crate::Client::with_origin). Then
+    /// there is no process id, and the status is 200.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("doc/example.txt")]
+    /// use dsync_core::Origin;
+    ///
+    /// let origin = Origin::new("p-1".parse()?, "shop-product-1".parse()?);
+    /// let receipt = client.with_origin(origin).create(&product).await?;
+    /// assert!(receipt.is_echo());
+    /// assert_eq!((receipt.attempts(), receipt.process_id()), (0, None));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_echo(&self) -> bool {
+        self.attempts == 0
+    }
+
+    /// How many attempts it took: 1 where the first was accepted, zero for an [echo](Self::is_echo).
     ///
     /// # Examples
     ///
@@ -176,6 +209,7 @@ impl fmt::Debug for Receipt {
             .field("status", &self.status())
             .field("message", &self.message())
             .field("process_id", &self.process_id())
+            .field("attempts", &self.attempts)
             .finish_non_exhaustive()
     }
 }

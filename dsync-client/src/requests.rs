@@ -1,7 +1,7 @@
 //! From a typed record to a realtime request: plain data, no I/O.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dsync_core::wire::{RealtimeRequest, encode_record};
 use dsync_core::{
@@ -24,83 +24,114 @@ pub(crate) struct Requests {
     pub(crate) told_off: Mutex<BTreeSet<&'static str>>,
 }
 
+/// A change as it would be sent.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) request: RealtimeRequest,
+    /// The entity, where it is known to be switched off.
+    pub(crate) switched_off: Option<&'static str>,
+}
+
+/// A request that somebody else put together: nothing is looked up for it.
+impl From<RealtimeRequest> for Change {
+    fn from(request: RealtimeRequest) -> Self {
+        Self {
+            request,
+            switched_off: None,
+        }
+    }
+}
+
+/// What the platform has said of an entity.
+struct Known {
+    /// The field by which the platform knows the entity's records, where that is not the primary key.
+    shared_key: Option<String>,
+    switched_off: Option<&'static str>,
+}
+
+impl Known {
+    fn change(&self, request: RealtimeRequest) -> Change {
+        Change {
+            request,
+            switched_off: self.switched_off,
+        }
+    }
+}
+
 impl Requests {
-    pub(crate) fn create<T>(&self, record: &T) -> Result<RealtimeRequest, Error>
+    pub(crate) fn create<T>(&self, record: &T) -> Result<Change, Error>
     where
         T: DsyncEntity + Serialize,
     {
-        let shared_key = self.shared_key(T::LAYOUT)?;
+        let known = self.known(T::LAYOUT);
         let request =
             RealtimeRequest::create(self.tokens.token_of(T::LAYOUT)?, encode_record(record)?);
-        match record.entity_id()? {
-            Some(id) => named(request, T::LAYOUT, shared_key, id),
-            None => match shared_id(T::LAYOUT, shared_key, request.body())? {
-                Some((field, id)) => Ok(request.with_id(id, field)?),
-                None => Ok(request),
+        let request = match record.entity_id()? {
+            Some(id) => named(request, T::LAYOUT, &known, id)?,
+            None => match shared_id(T::LAYOUT, &known, request.body())? {
+                Some((field, id)) => request.with_id(id, field)?,
+                None => request,
             },
-        }
+        };
+        Ok(known.change(request))
     }
 
-    pub(crate) fn update<T>(&self, record: &T) -> Result<RealtimeRequest, Error>
+    pub(crate) fn update<T>(&self, record: &T) -> Result<Change, Error>
     where
         T: DsyncEntity + PrimaryKey + Serialize,
     {
-        let shared_key = self.shared_key(T::LAYOUT)?;
+        let known = self.known(T::LAYOUT);
         let request =
             RealtimeRequest::update(self.tokens.token_of(T::LAYOUT)?, encode_record(record)?);
         let id = record.primary_key().to_entity_id()?;
-        named(request, T::LAYOUT, shared_key, id)
+        Ok(known.change(named(request, T::LAYOUT, &known, id)?))
     }
 
     /// An update of the record that was known by `id` until now.
-    pub(crate) fn update_with_id<T>(
-        &self,
-        record: &T,
-        id: EntityId,
-    ) -> Result<RealtimeRequest, Error>
+    pub(crate) fn update_with_id<T>(&self, record: &T, id: EntityId) -> Result<Change, Error>
     where
         T: DsyncEntity + PrimaryKey + Serialize,
     {
-        let field = match self.shared_key(T::LAYOUT)? {
+        let known = self.known(T::LAYOUT);
+        let field = match &known.shared_key {
             Some(shared_key) => shared_key,
-            None => primary_key(T::LAYOUT)?.to_owned(),
+            None => primary_key(T::LAYOUT)?,
         };
         let request =
             RealtimeRequest::update(self.tokens.token_of(T::LAYOUT)?, encode_record(record)?);
-        Ok(request.with_id(id, field)?)
+        Ok(known.change(request.with_id(id, field)?))
     }
 
-    pub(crate) fn delete<T>(&self, record: &T) -> Result<RealtimeRequest, Error>
+    pub(crate) fn delete<T>(&self, record: &T) -> Result<Change, Error>
     where
         T: DsyncEntity + PrimaryKey + Serialize,
     {
+        let known = self.known(T::LAYOUT);
         let id = record.primary_key().to_entity_id()?;
-        match self.shared_key(T::LAYOUT)? {
-            None => self.delete_by_primary_key::<T>(id),
-            Some(shared_key) => {
-                let shared = shared_id(T::LAYOUT, Some(shared_key), &encode_record(record)?)?;
-                match shared {
-                    Some((field, id)) => {
-                        let token = self.tokens.token_of(T::LAYOUT)?;
-                        Ok(RealtimeRequest::delete(token, id.clone()).with_id(id, field)?)
-                    }
-                    None => self.delete_by_primary_key::<T>(id),
-                }
+        let shared = match known.shared_key {
+            Some(_) => shared_id(T::LAYOUT, &known, &encode_record(record)?)?,
+            None => None,
+        };
+        let request = match shared {
+            Some((field, id)) => {
+                let token = self.tokens.token_of(T::LAYOUT)?;
+                RealtimeRequest::delete(token, id.clone()).with_id(id, field)?
             }
-        }
+            None => self.delete_by_primary_key::<T>(id)?,
+        };
+        Ok(known.change(request))
     }
 
-    pub(crate) fn delete_by_id<T>(&self, id: EntityId) -> Result<RealtimeRequest, Error>
+    pub(crate) fn delete_by_id<T>(&self, id: EntityId) -> Result<Change, Error>
     where
         T: DsyncEntity + PrimaryKey,
     {
-        match self.shared_key(T::LAYOUT)? {
-            Some(shared_key) => Err(Error::SharedKey {
-                entity: T::LAYOUT.name(),
-                shared_key,
-            }),
-            None => self.delete_by_primary_key::<T>(id),
+        let known = self.known(T::LAYOUT);
+        if let Some(shared_key) = known.shared_key {
+            let entity = T::LAYOUT.name();
+            return Err(Error::SharedKey { entity, shared_key });
         }
+        Ok(known.change(self.delete_by_primary_key::<T>(id)?))
     }
 
     fn delete_by_primary_key<T>(&self, id: EntityId) -> Result<RealtimeRequest, Error>
@@ -111,34 +142,51 @@ impl Requests {
         Ok(request.with_id(id, primary_key(T::LAYOUT)?)?)
     }
 
-    /// The field by which the platform knows the entity's records, where that is not the primary key.
-    /// On the way, whether the entity is switched on.
-    fn shared_key(&self, layout: &'static EntityLayout) -> Result<Option<String>, Error> {
+    /// What there is to know of an entity before a change of it is put together.
+    fn known(&self, layout: &'static EntityLayout) -> Known {
         let Some(state) = &self.state else {
-            return Ok(None);
+            return Known {
+                shared_key: None,
+                switched_off: None,
+            };
         };
         let entity = layout.name();
         let known = state.entity(entity);
         let is_off = known.switch == Switch::Off;
-        if is_off && self.refuse_switched_off {
-            return Err(Error::SwitchedOff { entity });
-        }
-        // One call on a set, so a panic elsewhere leaves nothing half done.
-        let mut told_off = self.told_off.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_off {
-            told_off.remove(entity);
-        } else if told_off.insert(entity) {
-            tracing::warn!(
-                entity,
-                "the entity is switched off; it is sent all the same"
-            );
+            self.told_off().remove(entity);
         }
         let is_primary = |field: &String| {
             layout
                 .primary_key()
                 .is_some_and(|primary| primary.name() == field)
         };
-        Ok(known.shared_key.filter(|field| !is_primary(field)))
+        Known {
+            shared_key: known.shared_key.filter(|field| !is_primary(field)),
+            switched_off: is_off.then_some(entity),
+        }
+    }
+
+    /// Says of a change that is about to be sent what it means that its entity is switched off.
+    pub(crate) fn check_switch(&self, switched_off: Option<&'static str>) -> Result<(), Error> {
+        let Some(entity) = switched_off else {
+            return Ok(());
+        };
+        if self.refuse_switched_off {
+            return Err(Error::SwitchedOff { entity });
+        }
+        if self.told_off().insert(entity) {
+            tracing::warn!(
+                entity,
+                "the entity is switched off; it is sent all the same"
+            );
+        }
+        Ok(())
+    }
+
+    fn told_off(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        // One call on a set, so a panic elsewhere leaves nothing half done.
+        self.told_off.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,10 +194,10 @@ impl Requests {
 fn named(
     request: RealtimeRequest,
     layout: &'static EntityLayout,
-    shared_key: Option<String>,
+    known: &Known,
     id: EntityId,
 ) -> Result<RealtimeRequest, Error> {
-    match shared_id(layout, shared_key, request.body())? {
+    match shared_id(layout, known, request.body())? {
         Some((field, id)) => Ok(request.with_id(id, field)?),
         None => Ok(request.with_id(id, primary_key(layout)?)?),
     }
@@ -166,10 +214,10 @@ fn primary_key(layout: &'static EntityLayout) -> Result<&'static str, Error> {
 /// The shared key and the text of its value in the record; nothing where that is null or not there.
 fn shared_id(
     layout: &'static EntityLayout,
-    shared_key: Option<String>,
+    known: &Known,
     record: &[u8],
 ) -> Result<Option<(String, EntityId)>, Error> {
-    let Some(shared_key) = shared_key else {
+    let Some(shared_key) = known.shared_key.clone() else {
         return Ok(None);
     };
     let values: HashMap<String, &RawValue> =

@@ -29,6 +29,10 @@ mod faults;
 mod idempotency;
 pub mod layout;
 pub mod model;
+mod origin;
+mod process;
+mod received;
+mod reporter;
 pub mod retry;
 mod shown;
 mod state;
@@ -52,7 +56,13 @@ pub use layout::{
     Arity, EntityLayout, FieldLayout, FieldType, Shape, Treekey, UnknownFieldType, ValidRecord,
 };
 pub use model::{DataLayout, DataLayoutBuilder, Endpoint, Field};
-pub use state::{EntityState, Switch, SystemState};
+pub use origin::Origin;
+pub use process::{InvalidProcessId, ProcessId};
+pub use received::{MergeError, Received, UnfitId, Update, id_text, read_id, read_record};
+pub use reporter::{ReportError, Reporter, Reporting};
+pub use state::{
+    EntityState, OwnProcess, SendingGuard, StateError, StateStore, Switch, SystemState,
+};
 pub use token::{EntityToken, EntityTokens, InvalidEntityToken};
 pub use transport::{Sending, TimeLimit, Transport, TransportError, TransportErrorKind};
 

@@ -11,6 +11,7 @@ use crate::hub::Hub;
 use crate::platform::Platform;
 use crate::random::hex_128;
 use crate::server::Server;
+use crate::service::PlatformService;
 
 /// Sets up a [`Hub`]. Made by [`Hub::builder`].
 ///
@@ -118,7 +119,8 @@ impl HubBuilder {
             _ => StartError::Bind { address, source },
         })?;
         let address = listener.local_addr().map_err(StartError::Server)?;
-        let server = Server::start(listener, platform.clone(), self.read_timeout)
+        let service = PlatformService::new(platform.clone(), self.read_timeout);
+        let server = Server::start(listener, service)
             .await
             .map_err(StartError::Server)?;
         Ok(Hub::new(platform, server, address, realtime_url(address)))

@@ -90,7 +90,6 @@
 
 mod answered;
 mod attempts;
-mod body;
 mod builder;
 mod entities;
 mod hub;
@@ -105,7 +104,6 @@ mod service;
 mod shared_key;
 #[cfg(test)]
 mod tests;
-mod write_limit;
 
 pub use builder::{HubBuilder, StartError};
 pub use hub::Hub;

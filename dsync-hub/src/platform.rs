@@ -1,6 +1,5 @@
 //! The hub without a network: a request in, an answer out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -224,16 +223,6 @@ fn no_such_address(head: &request::Parts) -> Answered {
 
 fn stated_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Keeps a panic from taking the connection, and with it the sender's patience, down.
-pub(crate) fn guarded(handle: impl FnOnce() -> Answered) -> Answered {
-    catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| {
-        Answered::plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the hub failed at this request, which is a fault of the hub: its log has more",
-        )
-    })
 }
 
 /// Marks every API key that came, so that no log and no error can show it.

@@ -3,31 +3,18 @@
 //! A thread and not a task of the caller's runtime: so the hub answers while a test blocks its own
 //! thread with a blocking client, and can be started from any async runtime.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener as StdListener;
-use std::pin::pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 
-use crate::platform::Platform;
-use crate::service;
-use crate::write_limit::WriteLimit;
+use crate::service::PlatformService;
 
-/// How long a shutdown waits for answers that are under way.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
-
-/// What the server is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the server is to do, in the order in which it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Serve,
     /// Take nothing new, answer what has begun.
@@ -45,11 +32,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(
-        listener: StdListener,
-        platform: Arc<Platform>,
-        read_timeout: Duration,
-    ) -> io::Result<Self> {
+    pub(crate) async fn start(listener: StdListener, service: PlatformService) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let (phase, told) = watch::channel(Phase::Serve);
         let (ending, ended) = watch::channel(());
@@ -60,7 +43,7 @@ impl Server {
             .name("dsync-hub".to_owned())
             .spawn(move || {
                 tracing::dispatcher::with_default(&log, || {
-                    run(listener, platform, read_timeout, told, starting);
+                    run(listener, service, told, starting);
                 });
                 // Only now, when the port is free.
                 drop(ending);
@@ -103,8 +86,7 @@ impl Drop for Server {
 
 fn run(
     listener: StdListener,
-    platform: Arc<Platform>,
-    read_timeout: Duration,
+    service: PlatformService,
     told: watch::Receiver<Phase>,
     starting: oneshot::Sender<io::Result<()>>,
 ) {
@@ -123,7 +105,11 @@ fn run(
         match TcpListener::from_std(listener) {
             Ok(listener) => {
                 let _ = starting.send(Ok(()));
-                serve(listener, platform, read_timeout, told).await;
+                let (limits, drain) = (service.limits(), reached(told.clone(), Phase::Drain));
+                tokio::select! {
+                    () = dsync_http::serve(listener, Arc::new(service), limits, drain) => {}
+                    () = reached(told, Phase::Stop) => {}
+                }
             }
             Err(error) => {
                 let _ = starting.send(Err(error));
@@ -132,63 +118,8 @@ fn run(
     });
 }
 
-async fn serve(
-    listener: TcpListener,
-    platform: Arc<Platform>,
-    read_timeout: Duration,
-    mut told: watch::Receiver<Phase>,
-) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            _ = told.changed() => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let platform = platform.clone();
-                    connections.spawn(connection(stream, platform, read_timeout, told.clone()));
-                }
-                // Out of file descriptors, most likely: it passes when connections end.
-                Err(_) => sleep(Duration::from_millis(100)).await,
-            },
-        }
-    }
-    drop(listener);
-    if *told.borrow_and_update() == Phase::Drain {
-        tokio::select! {
-            _ = told.changed() => {}
-            _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }) => {}
-        }
-    }
-}
-
-async fn connection(
-    stream: TcpStream,
-    platform: Arc<Platform>,
-    read_timeout: Duration,
-    mut told: watch::Receiver<Phase>,
-) {
-    // An answer is one small write; waiting to fill a packet only delays it.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| async {
-        Ok::<_, Infallible>(service::answer(&platform, read_timeout, request).await)
-    });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(read_timeout)
-            // A sender that has closed its side still gets its answer.
-            .half_close(true)
-            .serve_connection(TokioIo::new(WriteLimit::new(stream, read_timeout)), service)
-    );
-    let broken = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = told.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = broken {
-        tracing::debug!(%error, "connection");
-    }
+/// Waits until the phase is this one or a later one.
+async fn reached(mut told: watch::Receiver<Phase>, phase: Phase) {
+    // An error is the end of the handle, which is a stop.
+    let _ = told.wait_for(|now| *now >= phase).await;
 }

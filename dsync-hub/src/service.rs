@@ -1,79 +1,97 @@
-//! One request over the network: its head, then its body, then the platform.
+//! The platform as a service: what the network needs to know of it, and a line in the log for each
+//! answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use dsync_core::Envelope;
 use dsync_core::wire::Refusal;
-use http::header::EXPECT;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use dsync_http::{Limits, NoBody, Service};
+use http::{Request, Response, StatusCode, request};
 
 use crate::answered::Answered;
-use crate::body::{self, NoBody};
-use crate::platform::{Platform, guarded};
+use crate::platform::{Admitted, Platform};
 
-pub(crate) async fn answer(
-    platform: &Platform,
+/// How long a shutdown waits for answers that are under way.
+const GRACE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct PlatformService {
+    platform: Arc<Platform>,
     read_timeout: Duration,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
-    let Answered { response, about } = handle(platform, read_timeout, request).await;
-    platform.count();
-    tracing::info!(
-        operation = about.operation,
-        entity = about.entity,
-        status = response.status().as_u16(),
-        process_id = about.process_id,
-        reason = about.reason,
-        replayed = about.replayed.then_some(true),
-        "request"
-    );
-    response.map(Full::new)
 }
 
-async fn handle(
-    platform: &Platform,
-    read_timeout: Duration,
-    request: Request<Incoming>,
-) -> Answered {
-    let (mut head, mut body) = request.into_parts();
-    let admitted = match platform.admit(&mut head) {
-        Ok(admitted) => admitted,
-        Err(refused) => {
-            discard_unread(body, &head.headers);
-            return refused;
+impl PlatformService {
+    pub(crate) fn new(platform: Arc<Platform>, read_timeout: Duration) -> Self {
+        Self {
+            platform,
+            read_timeout,
         }
-    };
-    if !admitted.wants_body() {
-        discard_unread(body, &head.headers);
-        let request = Request::from_parts(head, Bytes::new());
-        return guarded(|| platform.finish(&admitted, &request));
     }
 
-    let refused = |refusal| Answered::refused(&refusal, admitted.about());
-    match body::read(&mut body, platform.max_body(), read_timeout).await {
-        Ok(bytes) => {
-            let request = Request::from_parts(head, bytes);
-            guarded(|| platform.finish(&admitted, &request))
-        }
-        Err(NoBody::TooLarge) => {
-            body::discard(body);
-            refused(platform.too_large())
-        }
-        Err(NoBody::Incomplete) => refused(Refusal::BodyIncomplete),
-        Err(NoBody::TooSlow) => {
-            let message = format!("the body did not come within {read_timeout:?}");
-            let envelope = Envelope::new(StatusCode::REQUEST_TIMEOUT, message);
-            Answered::new(&envelope, admitted.about())
-        }
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::default()
+            .with_max_body(self.platform.max_body())
+            .with_read_timeout(self.read_timeout)
+            .with_grace(GRACE)
+    }
+
+    /// The answer, which from here on is counted and in the log.
+    fn noted(&self, answered: Answered) -> Response<Bytes> {
+        let Answered { response, about } = answered;
+        self.platform.count();
+        tracing::info!(
+            operation = about.operation,
+            entity = about.entity,
+            status = response.status().as_u16(),
+            process_id = about.process_id,
+            reason = about.reason,
+            replayed = about.replayed.then_some(true),
+            "request"
+        );
+        response
     }
 }
 
-fn discard_unread(body: Incoming, headers: &HeaderMap) {
-    // Who waits for `100 Continue` sends nothing after a refusal; what comes next is no body.
-    if !headers.contains_key(EXPECT) {
-        body::discard(body);
+impl Service for PlatformService {
+    type Admitted = Admitted;
+
+    fn admit(&self, head: &mut request::Parts) -> Result<Admitted, Response<Bytes>> {
+        self.platform
+            .admit(head)
+            .map_err(|refused| self.noted(refused))
+    }
+
+    fn wants_body(&self, admitted: &Admitted) -> bool {
+        admitted.wants_body()
+    }
+
+    fn no_body(&self, admitted: Admitted, why: NoBody) -> Response<Bytes> {
+        let about = admitted.about();
+        self.noted(match why {
+            NoBody::TooLarge => Answered::refused(&self.platform.too_large(), about),
+            NoBody::Incomplete => Answered::refused(&Refusal::BodyIncomplete, about),
+            NoBody::TooSlow => {
+                let message = format!("the body did not come within {:?}", self.read_timeout);
+                let envelope = Envelope::new(StatusCode::REQUEST_TIMEOUT, message);
+                Answered::new(&envelope, about)
+            }
+        })
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        admitted: Admitted,
+        request: Request<Bytes>,
+    ) -> Response<Bytes> {
+        self.noted(self.platform.finish(&admitted, &request))
+    }
+
+    fn panicked(&self) -> Response<Bytes> {
+        self.noted(Answered::plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the hub failed at this request, which is a fault of the hub: its log has more",
+        ))
     }
 }

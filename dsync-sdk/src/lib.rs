@@ -41,8 +41,8 @@
 //!
 //! # Where to look
 //!
-//! - [`guide`]: every word of the attributes, every type, sending, and the way from the Python and PHP
-//!   SDKs;
+//! - [`guide`]: every word of the attributes, every type, sending, receiving, and the way from the Python
+//!   and PHP SDKs and to dsync.com;
 //! - [`DsyncEntity`](macro@DsyncEntity) and [`DsyncObject`](macro@DsyncObject): the derives, with
 //!   every word that their attribute takes;
 //! - [`EntityLayout`]: what a derive makes; [`treekey!`]: one of its keys as text; [`DataLayout`]:
@@ -59,6 +59,8 @@
 //! | `derive` | yes | the derive macros |
 //! | `client` | yes | [`Client`], and with it an HTTP library |
 //! | `blocking` | yes | [`blocking::Client`], for programs without an async runtime |
+//! | `connector` | no | `Connector`, the receiving half, with a server and an axum router |
+//! | `sqlite` | no | `connector::SqliteStore`: what a connector remembers, in a file |
 //! | `rustls` | yes | TLS for the client, by rustls and aws-lc-rs |
 //! | `rustls-ring` | no | TLS by rustls and ring, which needs less to be built: turn off `rustls`; without either only plain HTTP works |
 //! | `chrono04`, `jiff1`, `time03`, `rust_decimal1`, `uuid1`, `url2`, `indexmap2`, `smallvec1`, `arrayvec07` | no | field types for that crate's types, see [`guide::types`] |
@@ -74,14 +76,22 @@ pub use dsync_client::{
     BuildError, Bulk, BulkItem, Client, ClientBuilder, Error, NoEnvelope, Progress, Receipt,
     Refused, Unanswered, reqwest,
 };
+#[cfg(feature = "connector")]
+pub use dsync_connector as connector;
+#[cfg(feature = "connector")]
+pub use dsync_connector::{
+    Connector, ConnectorBuilder, Context, Handled, Handler, HandlerError, InMemory, ProcessEnded,
+};
 pub use dsync_core::{
     Arity, AuthToken, AuthTokenProvider, Clock, DataLayout, DataLayoutBuilder, DsyncEntity,
     DsyncObject, Endpoint, EntityId, EntityLayout, EntityState, EntityToken, EntityTokens,
     Envelope, Fault, Faults, Field, FieldLayout, FieldType, FieldValue, IdempotencyKey,
-    InvalidAuthToken, InvalidEntityId, InvalidEntityToken, InvalidIdempotencyKey, ListItem, Opaque,
-    PrimaryKey, Providing, Sending, Shape, Sleeping, Switch, SystemState, TimeLimit, ToEntityId,
-    Transport, TransportError, TransportErrorKind, Treekey, UnknownFieldType, ValidRecord, dates,
-    retry, testing, treekey, wire,
+    InvalidAuthToken, InvalidEntityId, InvalidEntityToken, InvalidIdempotencyKey, InvalidProcessId,
+    ListItem, MergeError, Opaque, Origin, OwnProcess, PrimaryKey, ProcessId, Providing, Received,
+    ReportError, Reporter, Reporting, Sending, SendingGuard, Shape, Sleeping, StateError,
+    StateStore, Switch, SystemState, TimeLimit, ToEntityId, Transport, TransportError,
+    TransportErrorKind, Treekey, UnfitId, UnknownFieldType, Update, ValidRecord, dates, id_text,
+    read_id, read_record, retry, testing, treekey, wire,
 };
 #[cfg(feature = "derive")]
 pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};
@@ -113,11 +123,19 @@ pub mod guide {
     #[doc = include_str!("guide/sending.md")]
     pub mod sending {}
 
+    #[cfg(all(feature = "connector", feature = "client", feature = "derive"))]
+    #[doc = include_str!("guide/receiving.md")]
+    pub mod receiving {}
+
+    #[cfg(all(feature = "connector", feature = "client"))]
+    #[doc = include_str!("guide/platform.md")]
+    pub mod platform {}
+
     #[doc = include_str!("guide/migrating.md")]
     pub mod migrating {}
 }
 
 /// The README's code runs as a test.
-#[cfg(all(doctest, feature = "client", feature = "derive"))]
+#[cfg(all(doctest, feature = "client", feature = "connector", feature = "derive"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

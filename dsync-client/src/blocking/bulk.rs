@@ -17,7 +17,8 @@ type Panic = Box<dyn Any + Send>;
 ///
 /// It is an iterator of one [`BulkItem`] a record, in the order in which they end, and keeps the rules
 /// of the async [`Bulk`](crate::Bulk). Nothing is sent before the first item is asked for. Dropping it
-/// starts nothing more; what is on its way goes on.
+/// starts nothing more; what is on its way goes on. What is asked for within the scope of an
+/// [`Origin`](dsync_core::Origin) is done because of it.
 ///
 /// # Examples
 ///
@@ -119,8 +120,8 @@ impl<I: Iterator> Bulk<I> {
 
     fn start(&self, job: Job) {
         let (client, sender) = (self.client.clone(), self.sender.clone());
-        let (request, end) = job.begin();
-        let sending = async move { end(Some(client.carry(request).await)) };
+        let (change, end) = job.begin();
+        let sending = async move { end(Some(client.carry(change).await)) };
         self.runtime.spawn(sending, move |ended| {
             // An error says that nobody asks any more.
             let _ = sender.send(ended);

@@ -4,13 +4,13 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use dsync_core::wire::RealtimeRequest;
-use dsync_core::{DsyncEntity, EntityId, EntityToken, PrimaryKey};
+use dsync_core::{DsyncEntity, EntityId, EntityToken, Origin, PrimaryKey};
 use serde::Serialize;
 
 use super::Bulk;
 use super::runtime::Runtime;
 use crate::bulk::Encode;
-use crate::requests::Requests;
+use crate::requests::{Change, Requests};
 use crate::{BuildError, Error, Receipt};
 
 /// Sends changes of records to the platform, and waits for the answer; for programs without an async
@@ -70,6 +70,29 @@ impl Client {
     /// ```
     pub fn from_env() -> Result<Self, BuildError> {
         crate::Client::from_env().map(Self::from)
+    }
+
+    /// A handle all of whose changes came from the platform, and are not sent; see
+    /// [`Client::with_origin`](crate::Client::with_origin). It shares the thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    #[doc = include_str!("../doc/blocking.txt")]
+    /// # let client = blocking::Client::from(Client::builder("secret").transport(platform).build()?);
+    /// use dsync_core::Origin;
+    ///
+    /// let origin = Origin::new("p-1".parse()?, "shop-product-1".parse()?);
+    /// let receipt = client.with_origin(origin).update(&product)?;
+    /// assert!(receipt.is_echo());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "it is the new handle that has the origin"]
+    pub fn with_origin(&self, origin: impl Into<Option<Origin>>) -> Self {
+        Self {
+            client: self.client.with_origin(origin),
+            runtime: self.runtime.clone(),
+        }
     }
 
     /// Sends a new record.
@@ -343,9 +366,9 @@ impl Client {
         Bulk::new(client, runtime, encode, records.into_iter())
     }
 
-    fn carry(&self, request: RealtimeRequest) -> Result<Receipt, Error> {
+    fn carry(&self, change: Change) -> Result<Receipt, Error> {
         let client = self.client.clone();
-        self.runtime.run(async move { client.carry(request).await })
+        self.runtime.run(async move { client.carry(change).await })
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use dsync_core::Origin;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinError;
@@ -46,14 +47,15 @@ impl Runtime {
             .unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Runs a future on the thread, and gives what it came to, or its panic, to a function there.
+    /// Runs a future on the thread, and gives what it came to, or its panic, to a function there. It
+    /// runs in the scope of the origin that is the caller's.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
         then: impl FnOnce(Result<T, Box<dyn Any + Send>>) + Send + 'static,
     ) {
         let handle = self.handle();
-        let task = handle.spawn(future);
+        let task = handle.spawn(within(Origin::current(), future));
         handle.spawn(async move {
             match task.await.map_err(JoinError::try_into_panic) {
                 Ok(output) => then(Ok(output)),
@@ -68,6 +70,14 @@ impl Runtime {
         // Written by one assignment, so a panic elsewhere leaves nothing half done.
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.get_or_insert_with(start).handle.clone()
+    }
+}
+
+/// A scope belongs to a thread, so the other one has to enter it, too.
+async fn within<F: Future>(origin: Option<Origin>, future: F) -> F::Output {
+    match origin {
+        Some(origin) => origin.scope(future).await,
+        None => future.await,
     }
 }
 

@@ -1,24 +1,23 @@
 //! The course of a bulk, without I/O: which record becomes a request, which request may go out, and what
 //! became of it. The async and the blocking bulk both drive this one.
 
-use dsync_core::wire::RealtimeRequest;
 use dsync_core::{DsyncEntity, EntityId};
 
 use super::lanes::Lanes;
 use super::{BulkItem, Progress};
-use crate::requests::Requests;
+use crate::requests::{Change, Requests};
 use crate::{Error, Receipt};
 
 /// What makes a request of a record, and what tells records apart.
 pub(crate) struct Encode<T> {
-    request: fn(&Requests, &T) -> Result<RealtimeRequest, Error>,
+    change: fn(&Requests, &T) -> Result<Change, Error>,
     record_id: fn(&T) -> Option<EntityId>,
 }
 
 impl<T: DsyncEntity> Encode<T> {
-    pub(crate) fn new(request: fn(&Requests, &T) -> Result<RealtimeRequest, Error>) -> Self {
+    pub(crate) fn new(change: fn(&Requests, &T) -> Result<Change, Error>) -> Self {
         Self {
-            request,
+            change,
             // An id that cannot be sent is an error of the request.
             record_id: |record| record.entity_id().ok().flatten(),
         }
@@ -31,7 +30,7 @@ pub(crate) struct Job {
     /// What tells records apart: the primary key, because a request may name one record once by its
     /// shared key and once, where that is null, by its primary key.
     lane: Option<EntityId>,
-    pub(crate) request: RealtimeRequest,
+    pub(crate) change: Change,
 }
 
 /// How a job ended.
@@ -44,14 +43,14 @@ pub(crate) struct Ended {
 }
 
 impl Job {
-    /// The request, and what the job becomes with its result.
+    /// The change, and what the job becomes with its result.
     pub(crate) fn begin(
         self,
     ) -> (
-        RealtimeRequest,
+        Change,
         impl FnOnce(Option<Result<Receipt, Error>>) -> Ended + Send + 'static,
     ) {
-        let entity_id = self.request.entity_id().cloned();
+        let entity_id = self.change.request.entity_id().cloned();
         let (index, lane) = (self.index, self.lane);
         let end = move |result| Ended {
             index,
@@ -59,7 +58,7 @@ impl Job {
             entity_id,
             result,
         };
-        (self.request, end)
+        (self.change, end)
     }
 }
 
@@ -148,13 +147,14 @@ impl<T> Lineup<T> {
     pub(crate) fn take(&mut self, requests: &Requests, record: &T) -> Taken {
         let index = self.next_index;
         self.next_index += 1;
-        match (self.encode.request)(requests, record) {
-            Ok(request) => {
-                let lane = (self.encode.record_id)(record).or_else(|| request.entity_id().cloned());
+        match (self.encode.change)(requests, record) {
+            Ok(change) => {
+                let named = || change.request.entity_id().cloned();
+                let lane = (self.encode.record_id)(record).or_else(named);
                 let job = Job {
                     index,
                     lane: lane.clone(),
-                    request,
+                    change,
                 };
                 match self.lanes.admit(lane.as_ref(), job) {
                     Some(job) => Taken::Start(job),

@@ -145,7 +145,9 @@ fn changes_of_one_record_go_out_one_after_the_other() {
 #[test]
 fn a_record_is_told_by_its_primary_key() {
     let state = SystemState::new();
-    state.set_shared_key("labelled", Some("label".to_owned()));
+    state
+        .set_shared_key("labelled", Some("label".to_owned()))
+        .unwrap();
     let platform = Held::default();
     let client = Client::builder(KEY)
         .transport(platform.clone())

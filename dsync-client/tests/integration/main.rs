@@ -9,11 +9,14 @@
 mod blocking;
 mod building;
 mod bulk;
+mod echo;
 mod environment;
 mod errors;
 mod keys;
 mod loopback;
 mod plumbing;
+mod processes;
+mod reports;
 mod secrecy;
 mod support;
 #[cfg(feature = "rustls")]

@@ -40,6 +40,7 @@ fn headers_that_cannot_be_set() {
         "Entity-Id",
         "entity-id-field",
         "Idempotency-Key",
+        "process-id",
         "host",
         "content-length",
         "Content-Type",

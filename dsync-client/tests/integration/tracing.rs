@@ -65,13 +65,18 @@ impl Subscriber for Notebook {
 /// Everything that was told during one create. The process has to be a child, or the other tests, which
 /// have no subscriber, may decide in the same moment that nobody listens.
 pub(crate) fn told(client: &Client) -> String {
+    told_by(async { drop(client.create(&Product::new("sku-1")).await) })
+}
+
+/// Everything that was told by a future.
+pub(crate) fn told_by(future: impl Future<Output = ()>) -> String {
     assert!(is_child());
     let notebook = Notebook::default();
     tracing::subscriber::with_default(notebook.clone(), || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let _ = runtime.block_on(client.create(&Product::new("sku-1")));
+        runtime.block_on(future);
     });
     let text = notebook.text.lock().unwrap().clone();
     assert!(!text.contains(KEY), "{text}");
@@ -130,10 +135,10 @@ fn a_switched_off_entity_is_told_of_once() {
         .unwrap();
     let warnings = || told(&client).matches("WARN").count();
     assert_eq!(warnings(), 0);
-    state.set_switch("product", Switch::Off);
+    state.set_switch("product", Switch::Off).unwrap();
     assert_eq!([warnings(), warnings(), warnings()], [1, 0, 0]);
-    state.set_switch("product", Switch::On);
+    state.set_switch("product", Switch::On).unwrap();
     assert_eq!(warnings(), 0);
-    state.set_switch("product", Switch::Off);
+    state.set_switch("product", Switch::Off).unwrap();
     assert_eq!(warnings(), 1);
 }

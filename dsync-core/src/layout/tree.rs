@@ -136,6 +136,32 @@ impl EntityLayout {
         validate::record(&Treekey::root(self.name), self.fields, record)
     }
 
+    /// Holds a change of a record against the layout: as [`validate`](Self::validate), but a key that is
+    /// absent from the first level is no fault, because what it stands for stays as it is. An object or
+    /// a list that is there is replaced as a whole, so inside it nothing may be missing.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the change, each with its treekey; null for a required field is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use dsync_core::{EntityLayout, FieldLayout, FieldType, Shape};
+    /// # static FIELDS: [FieldLayout; 2] = [
+    /// #     FieldLayout::new("sku", Shape::leaf(FieldType::Text)),
+    /// #     FieldLayout::new("price", Shape::leaf(FieldType::Number)),
+    /// # ];
+    /// # static PRODUCT: EntityLayout = EntityLayout::new("product", "/entity/product", "t", &FIELDS);
+    /// assert!(PRODUCT.validate_update(&serde_json::json!({"price": 9.5})).is_ok());
+    ///
+    /// let faults = PRODUCT.validate_update(&serde_json::json!({"price": null})).unwrap_err();
+    /// assert_eq!(faults.to_string(), "product.price is required, but is null");
+    /// ```
+    pub fn validate_update(&self, record: &Value) -> Result<ValidRecord, Faults> {
+        validate::update(&Treekey::root(self.name), self.fields, record)
+    }
+
     /// Makes a record that was written leniently one that a strict reader takes: numbers and booleans
     /// that came as texts (and 0 and 1 for booleans) become numbers and booleans, where the layout
     /// says that they are. Everything else is copied as it came, byte for byte; a record that needs no

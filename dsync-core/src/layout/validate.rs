@@ -30,9 +30,27 @@ pub(crate) fn record<N: FieldNode>(
     fields: &[N],
     record: &Value,
 ) -> Result<ValidRecord, Faults> {
+    walk(root, fields, record, Extent::Whole)
+}
+
+/// Validates a change of a record: what is absent from its first level stays as it is.
+pub(crate) fn update<N: FieldNode>(
+    root: &Treekey<'_>,
+    fields: &[N],
+    record: &Value,
+) -> Result<ValidRecord, Faults> {
+    walk(root, fields, record, Extent::Partial)
+}
+
+fn walk<N: FieldNode>(
+    root: &Treekey<'_>,
+    fields: &[N],
+    record: &Value,
+    extent: Extent,
+) -> Result<ValidRecord, Faults> {
     let mut walk = Walk::default();
     match record {
-        Value::Object(map) => walk.object(root, fields, map, None),
+        Value::Object(map) => walk.object(root, fields, map, extent, None),
         other => walk.faults.add(
             root,
             format!("must be an object, but is {}", describe(other)),
@@ -41,6 +59,15 @@ pub(crate) fn record<N: FieldNode>(
     walk.faults.finish(ValidRecord {
         unknown_keys: walk.unknown_keys,
     })
+}
+
+/// How much of an object there has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Every required field.
+    Whole,
+    /// No field: those that are absent stay as they are.
+    Partial,
 }
 
 #[derive(Default)]
@@ -56,6 +83,7 @@ impl Walk {
         treekey: &Treekey<'_>,
         fields: &[N],
         object: &Map<String, Value>,
+        extent: Extent,
         item: Option<usize>,
     ) {
         for field in fields {
@@ -64,7 +92,7 @@ impl Walk {
                 Some(Value::Null) if field.is_required() => {
                     self.fault(&treekey, item, "is required, but is null".to_owned());
                 }
-                None if field.is_required() => {
+                None if field.is_required() && extent == Extent::Whole => {
                     self.fault(&treekey, item, "is required, but is missing".to_owned());
                 }
                 // An optional field that is null counts as absent.
@@ -120,7 +148,8 @@ impl Walk {
         if let (FieldType::Object, Value::Object(map)) = (field_type, value)
             && !field.fields().is_empty()
         {
-            return self.object(treekey, field.fields(), map, item);
+            // It is replaced as a whole, so it has to be whole.
+            return self.object(treekey, field.fields(), map, Extent::Whole, item);
         }
         if !fits(field_type, value) {
             self.fault(

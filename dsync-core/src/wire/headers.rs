@@ -10,6 +10,8 @@ pub const ENTITY_TOKEN: HeaderName = HeaderName::from_static("entity-token");
 pub const ENTITY_ID: HeaderName = HeaderName::from_static("entity-id");
 /// The name of the field whose value `Entity-Id` is.
 pub const ENTITY_ID_FIELD: HeaderName = HeaderName::from_static("entity-id-field");
+/// The name of a process: one change on its way.
+pub const PROCESS_ID: HeaderName = HeaderName::from_static("process-id");
 /// The name of a change, the same for every attempt at it (PROTOCOL section 8, ours).
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// `true` on an answer that was given before and is given again (PROTOCOL section 8, ours).

@@ -9,9 +9,9 @@ use crate::shown::cut;
 
 /// Why a request is refused.
 ///
-/// 401 for the API key, 405 for the method, 413 for the size, 409 and 422 for the idempotency key, and
-/// 400 for everything else. The
-/// message says what to do; no API key is ever in it.
+/// 401 for the API key, 405 for the method, 406 for an entity that is not switched on, 413 for the size,
+/// 409 and 422 for the idempotency key, and 400 for everything else. The message says what to do; no API
+/// key is ever in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -26,6 +26,31 @@ pub enum Refusal {
     Method {
         /// The method.
         method: Method,
+    },
+    /// The address knows other methods.
+    #[error("the method {method} does nothing here: {allowed}")]
+    MethodNotAllowed {
+        /// The method.
+        method: Method,
+        /// What the methods of the address do.
+        allowed: &'static str,
+    },
+    /// The entity has no job, so its connector takes no writes (PROTOCOL section 1, a fact).
+    #[error("the entity {entity:?} is not switched on: give it a job first (set_job)")]
+    NotSwitchedOn {
+        /// The entity's name.
+        entity: String,
+    },
+    /// The name of one process came with another request.
+    #[error(
+        "the Process-Id was that of another request: every change needs one of its own, and only the same request may repeat it"
+    )]
+    ProcessIdReused,
+    /// A report on a process that this connector did not begin, or of which it was told already.
+    #[error("the process {:?} is not one of this system's that are under way: it is unknown, or complete already", cut(.process_id))]
+    NoSuchProcess {
+        /// The process id.
+        process_id: String,
     },
     /// A header that the operation needs is not there.
     #[error("the header {} is missing: {purpose}", title(.header))]
@@ -144,7 +169,8 @@ impl Refusal {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::KeyMissing | Self::KeyWrong => StatusCode::UNAUTHORIZED,
-            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method { .. } | Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotSwitchedOn { .. } => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InProgress => StatusCode::CONFLICT,
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,

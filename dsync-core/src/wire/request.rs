@@ -81,13 +81,9 @@ impl RealtimeRequest {
     ///
     /// [`InvalidIdField`] if the field's name cannot travel in a header.
     pub fn with_id(self, id: EntityId, field: impl Into<String>) -> Result<Self, InvalidIdField> {
-        let field = field.into();
-        if field.is_empty() || field.trim() != field || field.contains(char::is_control) {
-            return Err(InvalidIdField { field });
-        }
         Ok(Self {
             entity_id: Some(id),
-            entity_id_field: Some(field),
+            entity_id_field: Some(InvalidIdField::checked(field.into())?),
             ..self
         })
     }
@@ -152,9 +148,7 @@ impl RealtimeRequest {
             headers.insert(ENTITY_ID, id.to_header());
         }
         if let Some(field) = &self.entity_id_field {
-            let value = HeaderValue::from_bytes(field.as_bytes())
-                .expect("`with_id` took no control character, and no other byte is illegal");
-            headers.insert(ENTITY_ID_FIELD, value);
+            headers.insert(ENTITY_ID_FIELD, InvalidIdField::header(field));
         }
         if let Some(key) = &self.idempotency_key {
             headers.insert(IDEMPOTENCY_KEY, key.to_header());
@@ -185,14 +179,7 @@ impl RealtimeRequest {
         })?;
 
         let entity_id = match one(headers, &ENTITY_ID)? {
-            Some(value) => {
-                Some(
-                    EntityId::from_header(value).map_err(|error| Refusal::HeaderInvalid {
-                        header: ENTITY_ID,
-                        problem: error.to_string(),
-                    })?,
-                )
-            }
+            Some(value) => Some(entity_id(value)?),
             None if operation == Operation::Delete => {
                 return Err(Refusal::HeaderMissing {
                     header: ENTITY_ID,
@@ -231,6 +218,13 @@ impl RealtimeRequest {
     }
 }
 
+pub(super) fn entity_id(value: &HeaderValue) -> Result<EntityId, Refusal> {
+    EntityId::from_header(value).map_err(|error| Refusal::HeaderInvalid {
+        header: ENTITY_ID,
+        problem: error.to_string(),
+    })
+}
+
 /// A field's name that cannot travel in the header `Entity-Id-Field`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -240,16 +234,61 @@ pub struct InvalidIdField {
     field: String,
 }
 
+impl InvalidIdField {
+    pub(super) fn checked(field: String) -> Result<String, Self> {
+        if field.is_empty() || field.trim() != field || field.contains(char::is_control) {
+            return Err(Self { field });
+        }
+        Ok(field)
+    }
+
+    /// The header of a name that was [`checked`](Self::checked).
+    pub(super) fn header(field: &str) -> HeaderValue {
+        HeaderValue::from_bytes(field.as_bytes())
+            .expect("it has no control character, and no other byte is illegal")
+    }
+}
+
 /// Checks the API key of a request, before anything else is looked at.
 ///
 /// # Errors
 ///
 /// [`Refusal::KeyMissing`] or [`Refusal::KeyWrong`], both of status 401.
 pub fn authenticate(headers: &HeaderMap, auth_token: &AuthToken) -> Result<(), Refusal> {
+    authenticate_any(headers, std::slice::from_ref(auth_token))
+}
+
+/// Checks the API key of a request against several: the old and the new one, while a key is being
+/// changed. All are compared, whichever fits.
+///
+/// # Errors
+///
+/// [`Refusal::KeyMissing`] or [`Refusal::KeyWrong`], both of status 401.
+///
+/// # Examples
+///
+/// ```
+/// use dsync_core::AuthToken;
+/// use dsync_core::wire::authenticate_any;
+///
+/// let keys = [AuthToken::new("new")?, AuthToken::new("old")?];
+/// let mut headers = http::HeaderMap::new();
+/// assert!(authenticate_any(&headers, &keys).is_err());
+/// headers.insert("auth-token", "old".parse()?);
+/// assert!(authenticate_any(&headers, &keys).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn authenticate_any(headers: &HeaderMap, auth_tokens: &[AuthToken]) -> Result<(), Refusal> {
     let mut presented = headers.get_all(AUTH_TOKEN).iter();
+    let fits = |key: &HeaderValue| {
+        let compared = auth_tokens
+            .iter()
+            .map(|known| known.matches(key.as_bytes()));
+        compared.fold(false, std::ops::BitOr::bitor)
+    };
     match (presented.next(), presented.next()) {
         (None, _) => Err(Refusal::KeyMissing),
-        (Some(key), None) if auth_token.matches(key.as_bytes()) => Ok(()),
+        (Some(key), None) if fits(key) => Ok(()),
         // Two keys are no key: whoever sits in between may look at the other one.
         _ => Err(Refusal::KeyWrong),
     }
@@ -290,7 +329,10 @@ pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
 }
 
 /// The one value of a header; a header that is there twice means two things.
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Refusal> {
+pub(super) fn one<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, Refusal> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value),

@@ -1,10 +1,16 @@
 //! What is accepted, and every refusal, without a network.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
+use dsync_http::Service;
 use http::Request;
 use serde_json::json;
 
 use super::{KEY, LIMIT, json, platform, request};
+use crate::service::PlatformService;
 
 const S1: &str = r#"{ "sku":"S-1", "price":0.1 }"#;
 
@@ -271,11 +277,14 @@ fn an_admitted_head_shows_no_key_and_a_refused_one_neither() {
 
 #[test]
 fn a_panic_becomes_an_answer_and_the_next_request_is_served() {
-    let platform = platform();
-    let answered = crate::platform::guarded(|| {
+    let platform = Arc::new(platform());
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _held = platform.entities();
         panic!("a test of what a panic does")
-    });
-    assert_eq!(json(&answered.response)["status"], 500);
+    }));
+    assert!(panicked.is_err());
+    let service = PlatformService::new(platform.clone(), Duration::from_secs(1));
+    assert_eq!(json(&service.panicked())["status"], 500);
+    assert_eq!(platform.answered(), 1);
     platform.accept("POST", "product", "", S1);
 }

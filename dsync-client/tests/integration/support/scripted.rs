@@ -57,6 +57,11 @@ impl Scripted {
         requests.pop().unwrap()
     }
 
+    /// All requests, in their order.
+    pub(crate) fn requests(&self) -> Vec<Request<Bytes>> {
+        self.requests.lock().unwrap().clone()
+    }
+
     pub(crate) fn is_untouched(&self) -> bool {
         self.requests.lock().unwrap().is_empty()
     }

@@ -1,0 +1,550 @@
+//! A request in, an answer out.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dsync_core::retry::RetryPolicy;
+use dsync_core::wire::{EntityRequest, RecordAccess, Refusal, authenticate_any, headers};
+use dsync_core::{AuthToken, Clock, DataLayout, Origin, Reporter, Switch, SystemState};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request, Response, StatusCode, request};
+
+use crate::builder::ConnectorBuilder;
+use crate::entity::{Done, Named, Prepared, Registered};
+use crate::flights::{Begin, Flights};
+use crate::handler::{Handled, HandlerError, Kind};
+use crate::inbox::{Fingerprint, Inbox};
+use crate::lanes::Lanes;
+use crate::notifications::Callback;
+use crate::promises::{Promises, Promising};
+use crate::reply::Reply;
+use crate::routes::{Route, Routes};
+use crate::sync::Cursors;
+use crate::{Context, about::About};
+
+/// The RESTful program that speaks for a system: the platform's requests in, answers out.
+///
+/// Clones are handles of the same connector.
+///
+/// It serves by three doors: [`serve`](Self::serve) for a program of its own, [`router`](Self::router) for
+/// one that has an axum application already, and [`handle`](Self::handle) for any other.
+/// [`work`](Self::work) carries out what was promised; `serve` does that by itself.
+///
+/// # Examples
+///
+/// ```
+/// # extern crate dsync_core as dsync;
+/// use bytes::Bytes;
+/// use dsync_connector::{Connector, InMemory};
+/// use dsync_derive::DsyncEntity;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize, DsyncEntity)]
+/// struct Product {
+///     #[dsync(primary_key)]
+///     sku: String,
+///     price: Option<f64>,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let products = InMemory::<Product>::new();
+/// let connector = Connector::builder("the-api-key")
+///     .entity::<Product>(products.clone())
+///     .switched_on(true)
+///     .build()?;
+///
+/// let request = http::Request::post("/entity/product")
+///     .header("Auth-Token", "the-api-key")
+///     .header("Process-Id", "p-1")
+///     .body(Bytes::from_static(br#"{"sku":"S-1","price":"9.50"}"#))?;
+/// let answer = connector.handle(request).await;
+/// assert_eq!(answer.status(), 201);
+/// assert_eq!(
+///     answer.body(),
+///     r#"{"status":201,"message":"OK","detail":{},"data":{"sku":"S-1"}}"#,
+/// );
+/// assert_eq!(products.get("S-1").unwrap().price, Some(9.5));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Connector(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) keys: RwLock<Vec<AuthToken>>,
+    pub(crate) data_layout: DataLayout,
+    /// The answer to `GET datalayout`, made once.
+    pub(crate) data_layout_reply: Reply,
+    pub(crate) entities: Vec<Registered>,
+    pub(crate) routes: Routes,
+    pub(crate) max_body: usize,
+    pub(crate) read_timeout: Duration,
+    pub(crate) handler_timeout: Duration,
+    pub(crate) first_switch: Switch,
+    pub(crate) page_size: usize,
+    pub(crate) state: SystemState,
+    pub(crate) inbox: Arc<dyn Inbox>,
+    pub(crate) flights: Flights,
+    pub(crate) lanes: Lanes,
+    pub(crate) promises: Promises,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) reporter: Option<Box<dyn Reporter>>,
+    pub(crate) callback: Option<Callback>,
+    pub(crate) cursors: Cursors,
+    pub(crate) clock: Box<dyn Clock>,
+}
+
+/// A request whose head was found good: only this lets its body be read.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    route: Route,
+}
+
+impl Connector {
+    /// Sets up a connector: its API key, its entities with their handlers, its limits.
+    pub fn builder(auth_token: impl Into<String>) -> ConnectorBuilder {
+        ConnectorBuilder::new(auth_token)
+    }
+
+    /// Answers one request. Nothing here is network: for a program that has a server already.
+    ///
+    /// A request whose future is dropped may have taken effect, in part; the same process may come again,
+    /// and then [`Context::attempt`] is greater. [`serve`](Self::serve) and [`router`](Self::router) bring
+    /// a request to its end also if its sender goes away, and hold it to the limits of size and time; here
+    /// the body has come already. A handler that has to wait for something needs Tokio's timer, unless the
+    /// builder got another [`clock`](ConnectorBuilder::clock).
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (mut head, body) = request.into_parts();
+        match self.admit(&mut head) {
+            Ok(_) if body.len() > self.0.max_body => self.too_large(),
+            Ok(admitted) => self.answer(admitted, Request::from_parts(head, body)).await,
+            Err(refused) => refused,
+        }
+    }
+
+    /// Accepts these API keys from now on, and no other: the new one and, for a while, the old one.
+    ///
+    /// # Panics
+    ///
+    /// If there is none: a connector without a key would be open to nobody.
+    pub fn accept_keys(&self, keys: impl IntoIterator<Item = AuthToken>) {
+        let keys: Vec<_> = keys.into_iter().collect();
+        assert!(!keys.is_empty(), "a connector needs an API key");
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    /// The data layout that it publishes.
+    #[must_use]
+    pub fn data_layout(&self) -> &DataLayout {
+        &self.0.data_layout
+    }
+
+    /// What the platform has told of its entities, and the system's own changes: for the client.
+    #[must_use]
+    pub fn state(&self) -> &SystemState {
+        &self.0.state
+    }
+
+    /// How many changes are promised, and not settled yet.
+    #[must_use]
+    pub fn promised(&self) -> usize {
+        self.0.promises.waiting.len()
+    }
+
+    /// Everything that can be said about a request before its body is there: the address, the API key,
+    /// the method and the stated size.
+    #[expect(
+        clippy::result_large_err,
+        reason = "an answer is moved once a request, which a box would not make cheaper"
+    )]
+    pub(crate) fn admit(&self, head: &mut request::Parts) -> Result<Admitted, Response<Bytes>> {
+        hide_keys(head);
+        let mut about = About::new(&head.method);
+        let mut refused = |reply: Reply| Err(about.answered(reply));
+
+        let Some(route) = self.0.routes.find(head.uri.path()) else {
+            return refused(self.no_such_address(head.uri.path()));
+        };
+        let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if let Err(refusal) = authenticate_any(&head.headers, &keys) {
+            return refused(Reply::refused(&refusal));
+        }
+        drop(keys);
+        if let Some((allow, allowed)) = not_allowed(&route, &head.method) {
+            let refusal = Refusal::MethodNotAllowed {
+                method: head.method.clone(),
+                allowed,
+            };
+            return refused(Reply::refused(&refusal).with_allow(allow));
+        }
+        let stated = head.headers.get(CONTENT_LENGTH);
+        let stated = stated.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if stated.is_some_and(|length| length > self.0.max_body as u64) {
+            return Err(self.too_large());
+        }
+        Ok(Admitted { route })
+    }
+
+    pub(crate) fn too_large(&self) -> Response<Bytes> {
+        let limit = self.0.max_body;
+        let refusal = Refusal::BodyTooLarge { limit };
+        About::default().answered(Reply::refused(&refusal))
+    }
+
+    /// Answers a request that was admitted, whatever happens.
+    pub(crate) async fn answer(
+        &self,
+        admitted: Admitted,
+        request: Request<Bytes>,
+    ) -> Response<Bytes> {
+        let mut about = About::new(request.method());
+        let reply = AssertUnwindSafe(self.reply(admitted, &request, &mut about))
+            .catch_unwind()
+            .await
+            // The panic itself was reported when it happened.
+            .unwrap_or_else(|_| Reply::failed());
+        about.answered(reply)
+    }
+
+    async fn reply(
+        &self,
+        admitted: Admitted,
+        request: &Request<Bytes>,
+        about: &mut About,
+    ) -> Reply {
+        let replied = match admitted.route {
+            Route::DataLayout => {
+                about.operation = "datalayout";
+                return self.0.data_layout_reply.clone();
+            }
+            Route::Notification => {
+                about.operation = "notification";
+                self.notified(request, about).await
+            }
+            Route::SyncTotal => {
+                about.operation = "total";
+                self.total(request, about).await
+            }
+            Route::SyncPage(page) => {
+                about.operation = "page";
+                self.page(request, &page, about).await
+            }
+            Route::SetJob(entity) => {
+                about.operation = "set_job";
+                self.set_job(self.entity(entity, about), request)
+            }
+            Route::SetSharedKey(entity) => {
+                about.operation = "set_sharedkey";
+                self.set_shared_key(self.entity(entity, about), request)
+                    .await
+            }
+            Route::Record(entity) => {
+                let entity = self.entity(entity, about);
+                self.record(entity, request, about).await
+            }
+        };
+        replied.unwrap_or_else(|refusal| Reply::refused(&refusal))
+    }
+
+    fn entity(&self, number: usize, about: &mut About) -> &Registered {
+        let entity = &self.0.entities[number];
+        about.entity = Some(entity.entity.layout().name());
+        entity
+    }
+
+    async fn record(
+        &self,
+        entity: &Registered,
+        request: &Request<Bytes>,
+        about: &mut About,
+    ) -> Result<Reply, Refusal> {
+        let request = EntityRequest::decode(request)?;
+        about.process_id = Some(request.process_id().clone());
+        match request.access() {
+            RecordAccess::Read => self.read(entity, &request).await,
+            RecordAccess::Change(_) => Ok(self.change(entity, &request).await),
+        }
+    }
+
+    async fn read(&self, entity: &Registered, request: &EntityRequest) -> Result<Reply, Refusal> {
+        let layout = entity.entity.layout();
+        let shared_key = self.shared_key(entity);
+        let id = request.entity_id().ok_or(Refusal::NoId)?;
+        let named = Named::new(layout, id, request.entity_id_field(), shared_key.as_deref())?;
+        let context = Context {
+            process_id: Some(request.process_id().clone()),
+            attempt: 1,
+            entity_token: entity.token.clone(),
+            shared_key,
+            origin: None,
+        };
+        let record = self.in_time(entity.entity.read(&context, named)).await;
+        let record = record.and_then(|record| record.ok_or_else(HandlerError::not_found));
+        Ok(match record {
+            Ok(record) => {
+                // The bytes that `encode_record` wrote, once more as they are.
+                let record: &serde_json::value::RawValue =
+                    serde_json::from_slice(&record).expect("an encoded record is JSON");
+                Reply::done(StatusCode::OK, record, &[])
+            }
+            Err(error) => {
+                logged(layout.name(), &error);
+                Reply::of_error(layout.name(), &error)
+            }
+        })
+    }
+
+    /// Carries a change out once, however often it comes.
+    async fn change(&self, entity: &Registered, request: &EntityRequest) -> Reply {
+        let fingerprint = Fingerprint::of(entity.entity.layout().name(), request);
+        loop {
+            match self.0.flights.begin(request.process_id(), fingerprint) {
+                Begin::Other => return Reply::refused(&Refusal::ProcessIdReused),
+                Begin::Same(follower) => {
+                    if let Some(reply) = follower.landed().await {
+                        return reply;
+                    }
+                }
+                Begin::First(flight) => {
+                    let reply = self.change_once(entity, request, fingerprint).await;
+                    flight.land(&reply);
+                    return reply;
+                }
+            }
+        }
+    }
+
+    async fn change_once(
+        &self,
+        entity: &Registered,
+        request: &EntityRequest,
+        fingerprint: Fingerprint,
+    ) -> Reply {
+        let (inner, id) = (&*self.0, request.process_id());
+        let seen = match inner.inbox.seen(id, inner.clock.now()).await {
+            Ok(seen) => seen,
+            Err(error) => return self.not_kept(&error),
+        };
+        let attempts = match seen {
+            Some(seen) if seen.request != fingerprint => {
+                return Reply::refused(&Refusal::ProcessIdReused);
+            }
+            Some(seen) => match seen.answer {
+                Some(answer) => return Reply::from(answer),
+                None => seen.attempts,
+            },
+            None => 0,
+        };
+        if let Some(refused) = self.switched_off(entity) {
+            return refused;
+        }
+        let shared_key = self.shared_key(entity);
+        let prepared = match entity.entity.prepare(request, shared_key.as_deref()) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Reply::refused(&refusal),
+        };
+
+        let _turn = inner.lanes.enter(&prepared.lanes).await;
+        let promising = Promising {
+            entity: entity.entity.layout().name(),
+            request: prepared.to_be_kept(request),
+            fingerprint,
+            lanes: prepared.lanes.clone(),
+        };
+        if inner.promises.waiting.is_ahead_of(&prepared.lanes) {
+            let reason = "an earlier change of the same record waits";
+            return self.promise(promising, attempts, None, reason).await;
+        }
+        let begun = inner
+            .inbox
+            .begin(id, fingerprint, attempts + 1, inner.clock.now())
+            .await;
+        if let Err(error) = begun {
+            return self.not_kept(&error);
+        }
+        let unknown_keys = prepared.unknown_keys.clone();
+        let outcome = self
+            .run(entity, request, prepared, attempts + 1, shared_key)
+            .await;
+        match outcome {
+            Ok(done) => {
+                let reply = Reply::done(done.status, &done.data, &unknown_keys);
+                let kept = inner
+                    .inbox
+                    .answer(id, &reply.kept(), inner.clock.now())
+                    .await;
+                if let Err(error) = kept {
+                    // It took effect, so this is the true answer; a repetition may do it again.
+                    tracing::error!(%error, process_id = %id, "an answer could not be kept");
+                }
+                reply
+            }
+            Err(HandlerError(Kind::Later { reason, pause })) => {
+                self.promise(promising, attempts + 1, pause, &reason).await
+            }
+            Err(error) => {
+                let entity = entity.entity.layout().name();
+                logged(entity, &error);
+                if !error.may_have_taken_effect() {
+                    // It changed nothing, so the next request of the process is a first one.
+                    if let Err(error) = inner.inbox.forget(id).await {
+                        tracing::error!(%error, process_id = %id, "a refusal could not be kept");
+                    }
+                }
+                Reply::of_error(entity, &error)
+            }
+        }
+    }
+
+    /// Carries a change out, in the scope of its origin.
+    pub(crate) async fn run(
+        &self,
+        entity: &Registered,
+        request: &EntityRequest,
+        prepared: Prepared,
+        attempt: u32,
+        shared_key: Option<String>,
+    ) -> Handled<Done> {
+        let origin = Origin::new(request.process_id().clone(), entity.token.clone());
+        let origin = match prepared.id {
+            Some((id, field)) => origin.with_id(id, field),
+            None => origin,
+        };
+        let context = Context {
+            process_id: Some(request.process_id().clone()),
+            attempt,
+            entity_token: entity.token.clone(),
+            shared_key,
+            origin: Some(origin.clone()),
+        };
+        // Within the scope from its first line on, whatever thread polls it.
+        self.in_time(origin.scope(async { (prepared.run)(context).await }))
+            .await
+    }
+
+    /// A handler's outcome; a panic is one, too, and so is that it takes too long.
+    pub(crate) async fn in_time<T>(
+        &self,
+        handling: impl Future<Output = Handled<T>>,
+    ) -> Handled<T> {
+        let limit = self.0.handler_timeout;
+        // The timer begins only if the handler has to wait for something.
+        let late = async { self.0.clock.sleep(limit).await };
+        match select(pin!(caught(handling)), pin!(late)).await {
+            Either::Left((handled, _)) => handled,
+            Either::Right(_) => Err(HandlerError(Kind::TooSlow(limit))),
+        }
+    }
+
+    pub(crate) fn shared_key(&self, entity: &Registered) -> Option<String> {
+        let layout = entity.entity.layout();
+        let is_primary = |name: &String| {
+            let primary = layout.primary_key();
+            primary.is_some_and(|field| field.name() == name)
+        };
+        let state = self.0.state.entity(layout.name());
+        state.shared_key.filter(|name| !is_primary(name))
+    }
+
+    fn switched_off(&self, entity: &Registered) -> Option<Reply> {
+        let name = entity.entity.layout().name();
+        let switch = match self.0.state.entity(name).switch {
+            Switch::Unknown => self.0.first_switch,
+            known => known,
+        };
+        (switch != Switch::On).then(|| {
+            Reply::refused(&Refusal::NotSwitchedOn {
+                entity: name.to_owned(),
+            })
+        })
+    }
+
+    /// Nothing was carried out, because nothing could have been remembered of it.
+    pub(crate) fn not_kept(&self, error: &dsync_core::StateError) -> Reply {
+        tracing::error!(error = error as &dyn std::error::Error, "the inbox failed");
+        Reply::failed()
+    }
+
+    fn no_such_address(&self, path: &str) -> Reply {
+        let path: String = path.chars().take(100).collect();
+        Reply::plain(
+            StatusCode::NOT_FOUND,
+            format!(
+                "there is nothing at {path:?}: this is the connector of a DSYNC system, and its entities are at the addresses that GET datalayout says"
+            ),
+        )
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entities = self.0.entities.iter();
+        let names: Vec<_> = entities
+            .map(|entity| entity.entity.layout().name())
+            .collect();
+        f.debug_struct("Connector")
+            .field("entities", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What comes of it; a panic is an error.
+pub(crate) async fn caught<T>(handling: impl Future<Output = Handled<T>>) -> Handled<T> {
+    AssertUnwindSafe(handling)
+        .catch_unwind()
+        .await
+        // The panic itself was reported when it happened.
+        .unwrap_or_else(|_| Err(HandlerError::panicked()))
+}
+
+/// What the platform is not told.
+pub(crate) fn logged(entity: &str, error: &HandlerError) {
+    if let Kind::Failed(source) = &error.0 {
+        tracing::error!(
+            entity,
+            error = &**source as &dyn std::error::Error,
+            "the handler failed"
+        );
+    }
+}
+
+/// The methods that a route takes, where this is none of them.
+fn not_allowed(route: &Route, method: &Method) -> Option<(&'static str, &'static str)> {
+    // Nothing says which method the platform uses to switch; DSYNC's own connector looks at none.
+    const WRITES: &[Method] = &[Method::POST, Method::PUT, Method::PATCH];
+    const RECORD: &[Method] = &[Method::GET, Method::POST, Method::PUT, Method::DELETE];
+
+    let (methods, allow, allowed) = match route {
+        Route::DataLayout | Route::SyncTotal | Route::SyncPage(_) => {
+            (&[Method::GET][..], "GET", "GET reads")
+        }
+        Route::Notification => (
+            &[Method::POST][..],
+            "POST",
+            "POST tells how a process ended",
+        ),
+        Route::SetJob(_) | Route::SetSharedKey(_) => (WRITES, "POST, PUT, PATCH", "POST sets"),
+        Route::Record(_) => (
+            RECORD,
+            "GET, POST, PUT, DELETE",
+            "GET reads, POST creates, PUT updates, DELETE deletes",
+        ),
+    };
+    (!methods.contains(method)).then_some((allow, allowed))
+}
+
+/// Marks every API key that came, so that no log and no error can show it.
+fn hide_keys(head: &mut request::Parts) {
+    for (name, value) in &mut head.headers {
+        if *name == headers::AUTH_TOKEN {
+            value.set_sensitive(true);
+        }
+    }
+}

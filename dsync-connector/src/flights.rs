@@ -1,0 +1,91 @@
+//! Requests of one process that are here at the same time: one is carried out, the others wait for its
+//! answer.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use dsync_core::ProcessId;
+use tokio::sync::watch;
+
+use crate::inbox::Fingerprint;
+use crate::reply::Reply;
+
+/// The processes that are being carried out.
+#[derive(Debug, Default)]
+pub(crate) struct Flights {
+    by_id: Mutex<HashMap<ProcessId, Airborne>>,
+}
+
+/// The first request of a process, and where its answer will be.
+type Airborne = (Fingerprint, watch::Receiver<Option<Reply>>);
+
+/// What a request is to its process.
+#[derive(Debug)]
+pub(crate) enum Begin<'a> {
+    /// The first: it carries the process out.
+    First(Flight<'a>),
+    /// The same request is being carried out.
+    Same(Follower),
+    /// Another request of that process is.
+    Other,
+}
+
+impl Flights {
+    pub(crate) fn begin(&self, id: &ProcessId, request: Fingerprint) -> Begin<'_> {
+        match self.by_id().entry(id.clone()) {
+            Entry::Vacant(free) => {
+                let (landing, landed) = watch::channel(None);
+                free.insert((request, landed));
+                Begin::First(Flight {
+                    flights: self,
+                    id: id.clone(),
+                    landing,
+                })
+            }
+            Entry::Occupied(held) => match held.get() {
+                (first, landed) if *first == request => Begin::Same(Follower(landed.clone())),
+                _ => Begin::Other,
+            },
+        }
+    }
+
+    fn by_id(&self) -> MutexGuard<'_, HashMap<ProcessId, Airborne>> {
+        // Each use is one call on a map.
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The request that carries a process out. Its end is a drop, so that also a request whose sender has
+/// gone makes place for the next.
+#[derive(Debug)]
+pub(crate) struct Flight<'a> {
+    flights: &'a Flights,
+    id: ProcessId,
+    landing: watch::Sender<Option<Reply>>,
+}
+
+impl Flight<'_> {
+    /// Gives the answer to all who wait for it.
+    pub(crate) fn land(self, reply: &Reply) {
+        self.landing.send_replace(Some(reply.clone()));
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.flights.by_id().remove(&self.id);
+    }
+}
+
+/// A request that waits for the first one's answer.
+#[derive(Debug)]
+pub(crate) struct Follower(watch::Receiver<Option<Reply>>);
+
+impl Follower {
+    /// The answer; nothing if the first was dropped, and somebody else has to be it.
+    pub(crate) async fn landed(mut self) -> Option<Reply> {
+        let reply = self.0.wait_for(Option::is_some).await.ok()?;
+        reply.clone()
+    }
+}

@@ -1,0 +1,15 @@
+//! The connector without a network.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's panic is its report, in helpers too"
+)]
+
+// The derives write `::dsync`.
+extern crate dsync_core as dsync;
+
+mod keys;
+mod notifications;
+mod promises;
+mod setup;
+mod support;

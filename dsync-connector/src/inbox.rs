@@ -44,7 +44,8 @@ pub trait Inbox: Send + Sync + Debug + 'static {
     /// [`StateError`] if they cannot be read.
     fn reports(&self) -> Result<Vec<KeptReport>, StateError>;
 
-    /// What is remembered of a process. What is older than [`KEPT_FOR`] may be forgotten.
+    /// What is remembered of a process. What is older than [`KEPT_FOR`] may be forgotten, unless it is
+    /// promised and not settled.
     fn seen<'a>(&'a self, id: &'a ProcessId, now: SystemTime) -> Keeping<'a, Option<Seen>>;
 
     /// Remembers that a process is about to be carried out, the how-manieth time it is, and by which

@@ -60,15 +60,21 @@ impl Contents {
         while let Some((since, id)) = self.by_age.front()
             && (is_old(*since) || self.by_age.len() > MOST)
         {
-            if self
+            let is_last = self
                 .processes
                 .get(id)
-                .is_some_and(|(_, written)| written == since)
-            {
+                .is_some_and(|(_, written)| written == since);
+            if is_last && !self.is_promised(id) {
                 self.processes.remove(id);
             }
             self.by_age.pop_front();
         }
+    }
+
+    /// Looked at only for what is old, so that it may take its time.
+    fn is_promised(&self, id: &ProcessId) -> bool {
+        let mut promises = self.promises.values();
+        promises.any(|promise| promise.request.process_id() == id)
     }
 
     fn number(&mut self) -> u64 {
@@ -98,7 +104,7 @@ impl Inbox for MemoryInbox {
         self.with(|contents| {
             let (seen, since) = contents.processes.get(id)?;
             let is_old = now.duration_since(*since).is_ok_and(|age| age >= KEPT_FOR);
-            (!is_old).then(|| seen.clone())
+            (!is_old || contents.is_promised(id)).then(|| seen.clone())
         })
     }
 

@@ -11,5 +11,7 @@ extern crate dsync_core as dsync;
 mod keys;
 mod notifications;
 mod promises;
+#[cfg(feature = "sqlite")]
+mod restart;
 mod setup;
 mod support;

@@ -34,7 +34,7 @@ fn built(
 }
 
 /// Lets the connector work until something else is done.
-async fn working<T>(connector: &Connector, until: impl Future<Output = T>) -> T {
+pub(crate) async fn working<T>(connector: &Connector, until: impl Future<Output = T>) -> T {
     tokio::select! {
         () = connector.work() => unreachable!("work has no end"),
         done = until => done,

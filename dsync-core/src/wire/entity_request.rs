@@ -219,8 +219,16 @@ impl EntityRequest {
                 });
             }
         };
-        let entity_id_field =
-            one(headers, &ENTITY_ID_FIELD)?.map(|value| header_text(value).into_owned());
+        let entity_id_field = match one(headers, &ENTITY_ID_FIELD)? {
+            Some(value) => {
+                let field = InvalidIdField::checked(header_text(value).into_owned());
+                Some(field.map_err(|error| Refusal::HeaderInvalid {
+                    header: ENTITY_ID_FIELD,
+                    problem: error.to_string(),
+                })?)
+            }
+            None => None,
+        };
         let has_record = match access {
             RecordAccess::Read => false,
             RecordAccess::Change(operation) => operation.has_record(),

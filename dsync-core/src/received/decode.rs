@@ -5,7 +5,8 @@
 //! where a list with a `default` wants the key gone. Only trying tells. The record is tried as it came;
 //! if the type refuses, the field at which it did is treated in the next of a few ways, until the type
 //! takes it or nothing is left to try. A field's place is found only there, so what is right the first
-//! time pays for none of it.
+//! time pays for none of it. What serde's `flatten` reads has no place: there its words say whether a null
+//! or a text is to blame.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -53,33 +54,70 @@ pub(super) fn with<R: Reader>(
 ) -> Result<R::Value, Faults> {
     let mut ways = Ways::default();
     let mut treated = ways.treat(layout, json).unwrap_or(Cow::Borrowed(json));
+    let mut outcome = attempt(layout, &treated, reader);
     loop {
-        let mut deserializer = serde_json::Deserializer::from_slice(&treated);
-        let mut track = Track::new();
-        let error = match reader.read(serde_path_to_error::Deserializer::new(
-            &mut deserializer,
-            &mut track,
-        )) {
+        let refused = match outcome {
             Ok(value) => return Ok(value),
-            Err(error) => error,
+            Err(refused) => refused,
         };
-        let place = Place::of(layout, &track.path());
-        let problem = problem(&error);
-        let concerned = match missing_field(&problem) {
+        let place = &refused.place;
+        let mut advanced = Vec::new();
+        match refused.blamed() {
             // Nothing that is there is to blame, unless its null should have stayed.
-            Some(name) => {
-                if let Some(field) = place.field(name) {
-                    ways.keep_null(field);
+            Blamed::Missing(field) => field.into_iter().for_each(|field| ways.keep_null(field)),
+            Blamed::Null if place.is_lost() => ways.leave_out_nulls(&place.concerned()),
+            Blamed::Text if place.is_lost() => {
+                let narrowed = narrowed(layout, json, reader, &ways, &treated, &refused);
+                if let Some(narrowed) = narrowed {
+                    (ways, treated, outcome) = narrowed;
+                    continue;
                 }
-                Vec::new()
+                advanced = place.concerned();
             }
-            None => place.concerned(),
-        };
-        match next(layout, json, &treated, &mut ways, &concerned) {
-            Some(json) => treated = json,
-            None => return Err(place.fault(&problem).into()),
+            _ => advanced = place.concerned(),
         }
+        let Some(next) = next(layout, json, &treated, &mut ways, &advanced) else {
+            return Err(refused.fault().into());
+        };
+        treated = next;
+        outcome = attempt(layout, &treated, reader);
     }
+}
+
+fn attempt<R: Reader>(layout: &EntityLayout, json: &[u8], reader: &R) -> Result<R::Value, Refused> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    reader.read(tracked).map_err(|error| Refused {
+        problem: problem(&error),
+        place: Place::of(layout, &track.path()),
+    })
+}
+
+/// How the fields are treated, the record so treated, and what the type makes of it.
+type Trial<'a, V> = (Ways, Cow<'a, [u8]>, Result<V, Refused>);
+
+/// Where the place of a text is lost: the one field that makes a difference as a number, if there is one,
+/// so that the texts of all others stay.
+fn narrowed<'a, R: Reader>(
+    layout: &EntityLayout,
+    json: &'a [u8],
+    reader: &R,
+    ways: &Ways,
+    before: &[u8],
+    refused: &Refused,
+) -> Option<Trial<'a, R::Value>> {
+    refused.place.concerned().into_iter().find_map(|field| {
+        let mut ways = ways.clone();
+        ways.tried(field).texts = Texts::Strict;
+        let treated = ways.treat(layout, json).ok()?;
+        if *treated == *before {
+            return None;
+        }
+        let outcome = attempt(layout, &treated, reader);
+        let is_the_same = outcome.as_ref().is_err_and(|error| error == refused);
+        (!is_the_same).then_some((ways, treated, outcome))
+    })
 }
 
 /// The record in the next way that makes a difference.
@@ -88,10 +126,10 @@ fn next<'a>(
     json: &'a [u8],
     before: &[u8],
     ways: &mut Ways,
-    concerned: &[&'static FieldLayout],
+    advanced: &[&'static FieldLayout],
 ) -> Option<Cow<'a, [u8]>> {
     loop {
-        let has_more = ways.advance(concerned);
+        let has_more = ways.advance(advanced);
         let treated = ways.treat(layout, json).ok()?;
         if *treated != *before {
             return Some(treated);
@@ -112,18 +150,20 @@ const WAYS: [(Texts, Nulls); 5] = [
     (Texts::Strict, Nulls::Absent),
 ];
 
-/// The one for a field whose null has to stay.
-const WITH_NULL: usize = 1;
-
-/// The fields that are past the first way.
-#[derive(Default)]
+/// The fields that are not as all are at first.
+#[derive(Clone, Default)]
 struct Ways(Vec<Tried>);
 
+#[derive(Clone)]
 struct Tried {
     /// Told apart by where it is: a name may stand in many objects.
     field: &'static FieldLayout,
-    way: usize,
-    is_final: bool,
+    /// How many of the ways were tried.
+    advanced: usize,
+    texts: Texts,
+    nulls: Nulls,
+    /// Whether the type wants the key to be there.
+    keeps_null: bool,
 }
 
 impl Ways {
@@ -134,7 +174,7 @@ impl Ways {
     ) -> Result<Cow<'a, [u8]>, serde_json::Error> {
         lenient::treated(layout.fields(), json, &|field: &FieldLayout| {
             let tried = self.0.iter().find(|tried| ptr::eq(tried.field, field));
-            let (texts, nulls) = WAYS[tried.map_or(0, |tried| tried.way)];
+            let (texts, nulls) = tried.map_or(WAYS[0], |tried| (tried.texts, tried.nulls));
             Treatment::Kept { texts, nulls }
         })
     }
@@ -144,34 +184,103 @@ impl Ways {
         let mut has_advanced = false;
         for field in fields {
             let tried = self.tried(field);
-            if !tried.is_final && tried.way + 1 < WAYS.len() {
-                tried.way += 1;
+            if let Some((texts, nulls)) = WAYS.get(tried.advanced + 1) {
+                tried.advanced += 1;
+                tried.texts = *texts;
+                tried.leave_out(*nulls);
                 has_advanced = true;
             }
         }
         has_advanced
     }
 
+    fn leave_out_nulls(&mut self, fields: &[&'static FieldLayout]) {
+        for field in fields {
+            self.tried(field).leave_out(Nulls::Absent);
+        }
+    }
+
     /// Takes back that the field's nulls were left out, for good.
     fn keep_null(&mut self, field: &'static FieldLayout) {
         let tried = self.tried(field);
-        if WAYS[tried.way].1 == Nulls::Absent && !tried.is_final {
-            tried.way = WITH_NULL;
-            tried.is_final = true;
-        }
+        tried.keeps_null = true;
+        tried.nulls = Nulls::AsCame;
     }
 
     fn tried(&mut self, field: &'static FieldLayout) -> &mut Tried {
         let position = self.0.iter().position(|tried| ptr::eq(tried.field, field));
         let position = position.unwrap_or_else(|| {
+            let (texts, nulls) = WAYS[0];
             self.0.push(Tried {
                 field,
-                way: 0,
-                is_final: false,
+                advanced: 0,
+                texts,
+                nulls,
+                keeps_null: false,
             });
             self.0.len() - 1
         });
         &mut self.0[position]
+    }
+}
+
+impl Tried {
+    fn leave_out(&mut self, nulls: Nulls) {
+        // What was left out once stays so, unless its type wants it back.
+        if nulls == Nulls::Absent && !self.keeps_null {
+            self.nulls = nulls;
+        }
+    }
+}
+
+/// What a type refused.
+#[derive(PartialEq, Eq)]
+struct Refused {
+    place: Place,
+    /// In serde's words.
+    problem: String,
+}
+
+/// What a type did not take, as far as serde's words tell.
+enum Blamed {
+    /// Something that is not there; a field of the layout, if it is one.
+    Missing(Option<&'static FieldLayout>),
+    Null,
+    Text,
+    Another,
+}
+
+impl Refused {
+    fn blamed(&self) -> Blamed {
+        let problem = self.problem.as_str();
+        if let Some(name) = missing_field(problem) {
+            Blamed::Missing(self.place.field(name))
+        } else if problem.starts_with("invalid type: null") {
+            Blamed::Null
+        } else if problem.starts_with("invalid type: string") {
+            Blamed::Text
+        } else {
+            Blamed::Another
+        }
+    }
+
+    fn fault(self) -> Fault {
+        let Self { place, problem } = self;
+        let missing = missing_field(&problem).and_then(|name| place.field(name));
+        let (treekey, message) = match missing {
+            Some(field) => (
+                format!("{}.{}", place.treekey, field.name()),
+                "is required, but is missing".to_owned(),
+            ),
+            None => (place.treekey, format!("cannot be read: {}", cut(&problem))),
+        };
+        Fault::new(
+            treekey,
+            match place.item {
+                Some(position) => format!("{message} (item {position} of the list)"),
+                None => message,
+            },
+        )
     }
 }
 
@@ -185,6 +294,14 @@ struct Place {
     /// The fields below, if it is an object.
     below: &'static [FieldLayout],
 }
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.treekey == other.treekey && self.item == other.item
+    }
+}
+
+impl Eq for Place {}
 
 impl Place {
     fn of(layout: &EntityLayout, path: &Path) -> Self {
@@ -226,7 +343,12 @@ impl Place {
         self.below.iter().find(|field| field.name() == name)
     }
 
-    /// The fields of which one may be to blame. With serde's `flatten` an error knows only the object.
+    /// Whether it may be anywhere below: of what serde's `flatten` reads, an error knows only the object.
+    fn is_lost(&self) -> bool {
+        !self.below.is_empty()
+    }
+
+    /// The fields of which one may be to blame.
     fn concerned(&self) -> Vec<&'static FieldLayout> {
         fn add(fields: &'static [FieldLayout], to: &mut Vec<&'static FieldLayout>) {
             for field in fields {
@@ -238,24 +360,6 @@ impl Place {
         let mut fields = Vec::from_iter(self.field);
         add(self.below, &mut fields);
         fields
-    }
-
-    fn fault(self, problem: &str) -> Fault {
-        let missing = missing_field(problem).and_then(|name| self.field(name));
-        let (treekey, message) = match missing {
-            Some(field) => (
-                format!("{}.{}", self.treekey, field.name()),
-                "is required, but is missing".to_owned(),
-            ),
-            None => (self.treekey, format!("cannot be read: {}", cut(problem))),
-        };
-        Fault::new(
-            treekey,
-            match self.item {
-                Some(position) => format!("{message} (item {position} of the list)"),
-                None => message,
-            },
-        )
     }
 }
 

@@ -92,6 +92,8 @@ struct Address {
     #[serde(default)]
     floors: Vec<u8>,
     zip: Option<u32>,
+    share: Option<f64>,
+    rate: Option<Exact>,
 }
 
 /// As `rust_decimal` does it: written as a text, and read from one or from a float.
@@ -173,7 +175,7 @@ static LINE: [FieldLayout; 4] = [
     FieldLayout::new("line_id", NUMBER.optional()).with_read_only(),
 ];
 static AMOUNT: [FieldLayout; 1] = [FieldLayout::new("qty", NUMBER)];
-static PRODUCT: [FieldLayout; 20] = [
+static PRODUCT: [FieldLayout; 22] = [
     FieldLayout::new("id", NUMBER)
         .with_primary_key()
         .with_read_only(),
@@ -192,6 +194,8 @@ static PRODUCT: [FieldLayout; 20] = [
     FieldLayout::new("city", TEXT.optional()),
     FieldLayout::new("floors", NUMBER.multiple().optional()),
     FieldLayout::new("zip", NUMBER.optional()),
+    FieldLayout::new("share", NUMBER.optional()),
+    FieldLayout::new("rate", NUMBER.optional()),
     FieldLayout::new("ean", NUMBER.optional()),
     FieldLayout::new("more", Shape::leaf(FieldType::Custom).optional()),
     FieldLayout::new("note", TEXT.optional()),

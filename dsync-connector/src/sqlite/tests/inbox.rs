@@ -171,11 +171,11 @@ async fn a_promise_is_seen_with_its_answer(inbox: &dyn Inbox) {
 
 async fn a_promise_is_read_as_it_was(inbox: &dyn Inbox) {
     let id = || EntityId::new("ä/😀").unwrap();
-    // What only the platform makes: a create with an id, a field that we would not send.
+    // What only the platform makes: a create with an id.
     let came = Request::post("/entity/product")
         .header("Process-Id", "p")
         .header("Entity-Id", "7")
-        .header("Entity-Id-Field", "")
+        .header("Entity-Id-Field", "id")
         .body(Bytes::from_static(b"\0{}"))
         .unwrap();
     let url = "http://127.0.0.1/entity/product".parse().unwrap();

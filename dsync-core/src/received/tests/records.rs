@@ -87,6 +87,16 @@ fn a_type_that_reads_texts_gets_them() {
         assert_eq!(product.exact.unwrap().0, "12345678901234567890.1000");
         assert_eq!(product.ean.unwrap(), "4006381333931");
     }
+    // Below a flatten and beside one, where others want numbers and no nulls.
+    for more in [
+        r#""share":"0.50""#,
+        r#""floors":null"#,
+        r#""floors":null,"share":"0.50","zip":"10115","tags":null,"price":"0.50","age":"7""#,
+    ] {
+        let product = read(&format!(r#""exact":"9.5000","rate":"1.10",{more}"#)).unwrap();
+        assert_eq!(product.exact.unwrap().0, "9.5000", "{more}");
+        assert_eq!(product.address.rate.unwrap().0, "1.10", "{more}");
+    }
     assert_eq!(read(r#""exact":1.5"#).unwrap().exact.unwrap().0, "1.5");
 }
 
@@ -110,6 +120,34 @@ fn null_counts_as_absent_where_the_type_does_not_take_it() {
     assert_eq!(
         faults(read_record::<Product>(br#"{"sku":"S-1","stock":1}"#)),
         ["product.when is required, but is missing"]
+    );
+}
+
+/// Each of the two nulls stops the type, one by being there and one by being gone. Trying has an end.
+#[test]
+fn a_null_that_nothing_stands_for_is_a_fault() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "nothing is read")]
+    struct Strange {
+        #[serde(with = "when")]
+        when: Option<String>,
+        #[serde(flatten)]
+        part: Part,
+    }
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "nothing is read")]
+    struct Part {
+        zip: u32,
+    }
+    impl DsyncObject for Strange {
+        const FIELDS: &'static [FieldLayout] = &PRODUCT;
+    }
+    impl DsyncEntity for Strange {
+        const LAYOUT: &'static EntityLayout = &LAYOUT;
+    }
+    assert_eq!(
+        faults(read_record::<Strange>(body(r#""zip":null"#).as_bytes())),
+        ["product cannot be read: invalid type: null, expected u32"]
     );
 }
 

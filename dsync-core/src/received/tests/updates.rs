@@ -121,7 +121,7 @@ fn what_is_absent_stays_and_what_is_there_is_replaced() {
         address: Address {
             city: Some("Köln".to_owned()),
             floors: vec![1],
-            zip: None,
+            ..Address::default()
         },
         ..current
     };

@@ -25,6 +25,13 @@ use crate::sync::Cursors;
 use crate::tokio_clock::TokioClock;
 use crate::waiting::Waiting;
 
+/// How a promised change is tried without another policy: up to 100 times within three days, the pauses
+/// growing from a second to ten minutes.
+pub const DEFAULT_RETRY: RetryPolicy = RetryPolicy::new()
+    .with_max_attempts(100)
+    .with_backoff(Duration::from_secs(1), Duration::from_secs(10 * 60))
+    .with_deadline(Duration::from_secs(3 * 24 * 60 * 60));
+
 /// Sets up a [`Connector`]. [`ConnectorBuilder::build`] checks everything at once.
 ///
 /// | setting | default |
@@ -104,10 +111,7 @@ impl ConnectorBuilder {
             handler_timeout: Duration::from_secs(5 * 60),
             state: SystemState::new(),
             inbox: Arc::new(MemoryInbox::new()),
-            retry: RetryPolicy::new()
-                .with_max_attempts(100)
-                .with_backoff(Duration::from_secs(1), Duration::from_secs(10 * 60))
-                .with_deadline(Duration::from_secs(3 * 24 * 60 * 60)),
+            retry: DEFAULT_RETRY,
             reporter: None,
             callback: None,
             clock: None,
@@ -197,26 +201,34 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Sets what remembers processes and promises.
+    /// Sets what remembers processes and promises. A SQLite file keeps the state, too:
+    ///
+    #[cfg_attr(feature = "sqlite", doc = "```no_run")]
+    #[cfg_attr(not(feature = "sqlite"), doc = "```text")]
+    /// # extern crate dsync_core as dsync;
+    /// # use dsync_derive::DsyncEntity;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Clone, Serialize, Deserialize, DsyncEntity)]
+    /// # struct Product { #[dsync(primary_key)] sku: String }
+    /// use dsync_connector::{Connector, InMemory, SqliteStore};
+    /// use dsync_core::SystemState;
+    ///
+    /// let store = SqliteStore::open("connector.db")?;
+    /// let state = SystemState::open(store.clone())?; // for the client, too
+    /// let connector = Connector::builder("the-api-key")
+    ///     .entity::<Product>(InMemory::<Product>::new())
+    ///     .system_state(state)
+    ///     .inbox(store)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn inbox(mut self, inbox: impl Inbox) -> Self {
         self.inbox = Arc::new(inbox);
         self
     }
 
-    /// Keeps state, processes and promises in one SQLite file:
-    /// [`system_state`](Self::system_state) and [`inbox`](Self::inbox) in one.
-    ///
-    /// # Errors
-    ///
-    /// [`StateError`] if the state cannot be read.
-    #[cfg(feature = "sqlite")]
-    pub fn sqlite(self, store: crate::SqliteStore) -> Result<Self, StateError> {
-        let state = SystemState::open(store.clone())?;
-        Ok(self.system_state(state).inbox(store))
-    }
-
-    /// Sets how often, how long and how fast a promised change is tried. The deadline counts from the
-    /// promise.
+    /// Sets how often, how long and how fast a promised change is tried: [`DEFAULT_RETRY`] or another. The
+    /// deadline counts from the promise.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
@@ -364,8 +376,10 @@ pub enum BuildError {
     /// The data layout has faults, or an entity's address cannot be served.
     #[error("the connector's data layout has faults: {0}")]
     DataLayout(Faults),
-    /// A path has bytes that are no UTF-8.
-    #[error("the base path or the sync path is no path: write one such as /dsync")]
+    /// The base path or the sync path is an address, has a query, dots or blanks, or is no UTF-8.
+    #[error(
+        "the base path or the sync path is no path: write one such as /dsync, without the host"
+    )]
     Path,
     /// What was promised before cannot be read.
     #[error("what the connector promised before its start cannot be read")]

@@ -9,20 +9,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use dsync_core::retry::RetryPolicy;
 use dsync_core::wire::{EntityRequest, RecordAccess, Refusal, authenticate_any, headers};
-use dsync_core::{AuthToken, Clock, DataLayout, Origin, Reporter, Switch, SystemState};
+use dsync_core::{AuthToken, Clock, DataLayout, Reporter, Switch, SystemState};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode, request};
 
 use crate::builder::ConnectorBuilder;
-use crate::entity::{Done, Named, Prepared, Registered};
-use crate::flights::{Begin, Flights};
+use crate::entity::{Named, Registered};
+use crate::flights::Flights;
 use crate::handler::{Handled, HandlerError, Kind};
-use crate::inbox::{Fingerprint, Inbox};
+use crate::inbox::Inbox;
 use crate::lanes::Lanes;
 use crate::notifications::Callback;
-use crate::promises::{Promises, Promising};
+use crate::promises::Promises;
 use crate::reply::Reply;
 use crate::routes::{Route, Routes};
 use crate::sync::Cursors;
@@ -301,134 +301,6 @@ impl Connector {
         })
     }
 
-    /// Carries a change out once, however often it comes.
-    async fn change(&self, entity: &Registered, request: &EntityRequest) -> Reply {
-        let fingerprint = Fingerprint::of(entity.entity.layout().name(), request);
-        loop {
-            match self.0.flights.begin(request.process_id(), fingerprint) {
-                Begin::Other => return Reply::refused(&Refusal::ProcessIdReused),
-                Begin::Same(follower) => {
-                    if let Some(reply) = follower.landed().await {
-                        return reply;
-                    }
-                }
-                Begin::First(flight) => {
-                    let reply = self.change_once(entity, request, fingerprint).await;
-                    flight.land(&reply);
-                    return reply;
-                }
-            }
-        }
-    }
-
-    async fn change_once(
-        &self,
-        entity: &Registered,
-        request: &EntityRequest,
-        fingerprint: Fingerprint,
-    ) -> Reply {
-        let (inner, id) = (&*self.0, request.process_id());
-        let seen = match inner.inbox.seen(id, inner.clock.now()).await {
-            Ok(seen) => seen,
-            Err(error) => return self.not_kept(&error),
-        };
-        let attempts = match seen {
-            Some(seen) if seen.request != fingerprint => {
-                return Reply::refused(&Refusal::ProcessIdReused);
-            }
-            Some(seen) => match seen.answer {
-                Some(answer) => return Reply::from(answer),
-                None => seen.attempts,
-            },
-            None => 0,
-        };
-        if let Some(refused) = self.switched_off(entity) {
-            return refused;
-        }
-        let shared_key = self.shared_key(entity);
-        let prepared = match entity.entity.prepare(request, shared_key.as_deref()) {
-            Ok(prepared) => prepared,
-            Err(refusal) => return Reply::refused(&refusal),
-        };
-
-        let _turn = inner.lanes.enter(&prepared.lanes).await;
-        let promising = Promising {
-            entity: entity.entity.layout().name(),
-            request: prepared.to_be_kept(request),
-            fingerprint,
-            lanes: prepared.lanes.clone(),
-        };
-        if inner.promises.waiting.is_ahead_of(&prepared.lanes) {
-            let reason = "an earlier change of the same record waits";
-            return self.promise(promising, attempts, None, reason).await;
-        }
-        let begun = inner
-            .inbox
-            .begin(id, fingerprint, attempts + 1, inner.clock.now())
-            .await;
-        if let Err(error) = begun {
-            return self.not_kept(&error);
-        }
-        let unknown_keys = prepared.unknown_keys.clone();
-        let outcome = self
-            .run(entity, request, prepared, attempts + 1, shared_key)
-            .await;
-        match outcome {
-            Ok(done) => {
-                let reply = Reply::done(done.status, &done.data, &unknown_keys);
-                let kept = inner
-                    .inbox
-                    .answer(id, &reply.kept(), inner.clock.now())
-                    .await;
-                if let Err(error) = kept {
-                    // It took effect, so this is the true answer; a repetition may do it again.
-                    tracing::error!(%error, process_id = %id, "an answer could not be kept");
-                }
-                reply
-            }
-            Err(HandlerError(Kind::Later { reason, pause })) => {
-                self.promise(promising, attempts + 1, pause, &reason).await
-            }
-            Err(error) => {
-                let entity = entity.entity.layout().name();
-                logged(entity, &error);
-                if !error.may_have_taken_effect() {
-                    // It changed nothing, so the next request of the process is a first one.
-                    if let Err(error) = inner.inbox.forget(id).await {
-                        tracing::error!(%error, process_id = %id, "a refusal could not be kept");
-                    }
-                }
-                Reply::of_error(entity, &error)
-            }
-        }
-    }
-
-    /// Carries a change out, in the scope of its origin.
-    pub(crate) async fn run(
-        &self,
-        entity: &Registered,
-        request: &EntityRequest,
-        prepared: Prepared,
-        attempt: u32,
-        shared_key: Option<String>,
-    ) -> Handled<Done> {
-        let origin = Origin::new(request.process_id().clone(), entity.token.clone());
-        let origin = match prepared.id {
-            Some((id, field)) => origin.with_id(id, field),
-            None => origin,
-        };
-        let context = Context {
-            process_id: Some(request.process_id().clone()),
-            attempt,
-            entity_token: entity.token.clone(),
-            shared_key,
-            origin: Some(origin.clone()),
-        };
-        // Within the scope from its first line on, whatever thread polls it.
-        self.in_time(origin.scope(async { (prepared.run)(context).await }))
-            .await
-    }
-
     /// A handler's outcome; a panic is one, too, and so is that it takes too long.
     pub(crate) async fn in_time<T>(
         &self,
@@ -451,19 +323,6 @@ impl Connector {
         };
         let state = self.0.state.entity(layout.name());
         state.shared_key.filter(|name| !is_primary(name))
-    }
-
-    fn switched_off(&self, entity: &Registered) -> Option<Reply> {
-        let name = entity.entity.layout().name();
-        let switch = match self.0.state.entity(name).switch {
-            Switch::Unknown => self.0.first_switch,
-            known => known,
-        };
-        (switch != Switch::On).then(|| {
-            Reply::refused(&Refusal::NotSwitchedOn {
-                entity: name.to_owned(),
-            })
-        })
     }
 
     /// Nothing was carried out, because nothing could have been remembered of it.

@@ -35,6 +35,27 @@ impl Context {
         }
     }
 
+    /// The context of an attempt at a process: for the tests of a handler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use dsync_connector::Context;
+    ///
+    /// let context = Context::new("shop-product-1".parse()?).with_process("p-1".parse()?, 2);
+    /// assert_eq!(context.attempt(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_process(self, process_id: ProcessId, attempt: u32) -> Self {
+        Self {
+            origin: Some(Origin::new(process_id.clone(), self.entity_token.clone())),
+            process_id: Some(process_id),
+            attempt,
+            ..self
+        }
+    }
+
     /// The platform's process. A synchronisation has none.
     #[must_use]
     pub fn process_id(&self) -> Option<&ProcessId> {

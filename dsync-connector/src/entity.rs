@@ -7,14 +7,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dsync_core::wire::{EntityRequest, Operation, RecordAccess, Refusal, encode_record, headers};
 use dsync_core::{
-    EntityId, EntityLayout, EntityToken, FieldLayout, FieldType, Update, read_id, read_record,
+    EntityId, EntityLayout, EntityToken, FieldLayout, FieldType, Update, id_text, read_id,
+    read_record,
 };
 use http::StatusCode;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::Context;
-use crate::handler::{Handled, Handler, HandlerError, Record};
+use crate::handler::{Handled, Handler, Record};
 
 pub(crate) type Running<'a, T> = Pin<Box<dyn Future<Output = Handled<T>> + Send + 'a>>;
 
@@ -35,6 +36,18 @@ pub(crate) trait Entity: Send + Sync {
     /// Whether records can be found by this field: its handler may not be able to.
     fn finds<'a>(&'a self, context: &'a Context, field: &'static FieldLayout) -> Running<'a, ()>;
 
+    /// The primary key of a record that is named by another field.
+    fn locate<'a>(
+        &'a self,
+        context: &'a Context,
+        named: &'a Named,
+    ) -> Running<'a, Option<EntityId>>;
+
+    /// The lane of a record, by its primary key.
+    fn lane(&self, id: &EntityId) -> String {
+        lane(self.layout(), primary_key(self.layout()), id)
+    }
+
     fn count<'a>(&'a self, context: &'a Context) -> Running<'a, u64>;
 
     /// The records after an id, each with its own.
@@ -52,11 +65,15 @@ pub(crate) struct Prepared {
     pub(crate) lanes: Vec<String>,
     /// Which record it is, as far as that is known.
     pub(crate) id: Option<(EntityId, String)>,
+    /// How the record is named, where that is not by its primary key: it has to be located.
+    pub(crate) named_by: Option<Named>,
     /// Treekeys that the layout does not know.
     pub(crate) unknown_keys: Vec<String>,
-    /// Carries it out.
-    pub(crate) run: Box<dyn FnOnce(Context) -> Running<'static, Done> + Send>,
+    /// Carries it out, given the primary key of a record that had to be located.
+    pub(crate) run: Run,
 }
+
+type Run = Box<dyn FnOnce(Context, Option<EntityId>) -> Running<'static, Done> + Send + Sync>;
 
 impl Prepared {
     /// The request with the field that its id is read by, so that it means the same record when it is tried
@@ -117,6 +134,18 @@ impl Named {
 
     fn is_primary(&self) -> bool {
         self.field.is_primary_key()
+    }
+
+    fn unless_primary(&self) -> Option<Self> {
+        (!self.is_primary()).then(|| self.clone())
+    }
+
+    /// The handler's id of the record: what names it, or what it was located by that.
+    fn primary_id<T: Record, H: Handler<T>>(
+        &self,
+        located: Option<&EntityId>,
+    ) -> Result<H::Id, Refusal> {
+        read_id(primary_key(T::LAYOUT), located.unwrap_or(&self.id))
     }
 
     fn lane(&self, layout: &EntityLayout) -> String {
@@ -222,8 +251,9 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
         Ok(Prepared {
             lanes,
             id,
+            named_by: None,
             unknown_keys,
-            run: Box::new(move |context| {
+            run: Box::new(move |context, _| {
                 Box::pin(async move {
                     let id = handler.create(&context, record).await?;
                     let value = match shared_value {
@@ -255,10 +285,11 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
         Ok(Prepared {
             lanes,
             id,
+            named_by: named.unless_primary(),
             unknown_keys,
-            run: Box::new(move |context| {
+            run: Box::new(move |context, located| {
                 Box::pin(async move {
-                    let id = resolve::<T, H>(&handler, &context, &named).await?;
+                    let id = named.primary_id::<T, H>(located.as_ref())?;
                     handler.update(&context, &id, change).await?;
                     let value = match new_id {
                         Some((value, _)) => value,
@@ -275,10 +306,11 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
         Prepared {
             lanes: vec![named.lane(T::LAYOUT)],
             id: Some((named.id.clone(), named.field.name().to_owned())),
+            named_by: named.unless_primary(),
             unknown_keys: Vec::new(),
-            run: Box::new(move |context| {
+            run: Box::new(move |context, located| {
                 Box::pin(async move {
-                    let id = resolve::<T, H>(&handler, &context, &named).await?;
+                    let id = named.primary_id::<T, H>(located.as_ref())?;
                     handler.delete(&context, &id).await?;
                     done(&named, &id_value(&named)?)
                 })
@@ -321,7 +353,11 @@ impl<T: Record, H: Handler<T>> Entity for Handling<T, H> {
 
     fn read<'a>(&'a self, context: &'a Context, named: Named) -> Running<'a, Option<Bytes>> {
         Box::pin(async move {
-            let id = resolve::<T, H>(&self.handler, context, &named).await?;
+            let located = self.locate(context, &named).await?;
+            if !named.is_primary() && located.is_none() {
+                return Ok(None);
+            }
+            let id = named.primary_id::<T, H>(located.as_ref())?;
             match self.handler.read(context, &id).await? {
                 Some(record) => Ok(Some(encode_record(&record)?)),
                 None => Ok(None),
@@ -335,6 +371,27 @@ impl<T: Record, H: Handler<T>> Entity for Handling<T, H> {
                 .find(context, field.name(), &Value::Null)
                 .await
                 .map(drop)
+        })
+    }
+
+    fn locate<'a>(
+        &'a self,
+        context: &'a Context,
+        named: &'a Named,
+    ) -> Running<'a, Option<EntityId>> {
+        Box::pin(async move {
+            if named.is_primary() {
+                return Ok(None);
+            }
+            let value: Value = read_id(named.field, &named.id)?;
+            let found = self
+                .handler
+                .find(context, named.field.name(), &value)
+                .await?;
+            Ok(match found {
+                Some(id) => Some(id_text(&id)?),
+                None => None,
+            })
         })
     }
 
@@ -376,20 +433,6 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
             read_id::<Value>(named.field, &named.id).map(drop)
         }
     }
-}
-
-/// The primary key of the record that a request names.
-async fn resolve<T: Record, H: Handler<T>>(
-    handler: &H,
-    context: &Context,
-    named: &Named,
-) -> Handled<H::Id> {
-    if named.is_primary() {
-        return Ok(read_id(named.field, &named.id)?);
-    }
-    let value: Value = read_id(named.field, &named.id)?;
-    let found = handler.find(context, named.field.name(), &value).await?;
-    found.ok_or_else(HandlerError::not_found)
 }
 
 fn done(named: &Named, value: &RawValue) -> Handled<Done> {

@@ -62,6 +62,9 @@ pub type Handled<T> = Result<T, HandlerError>;
 ///
 /// # What a handler should know
 ///
+/// One type may handle several entities. Whoever calls it himself then says which:
+/// `Handler::<Product>::read(&shop, ..)`.
+///
 /// A process is at least once: if the program dies between the handler's end and the connector's note of
 /// it, the same change comes again, and [`Context::attempt`] is more than 1. A panic is answered 500.
 ///
@@ -163,7 +166,10 @@ pub trait Handler<T: Record>: Send + Sync + 'static {
 
     /// Carries out an update, which is often partial: the platform maps some fields, likely.
     ///
-    /// The default reads the record, merges the change into it, and stores the whole.
+    /// The default reads the record, merges the change into it, and stores the whole. An interrupted attempt
+    /// may do that twice, which is the same as once unless the change gives the record another primary key:
+    /// then the second attempt does not find it. A handler that allows such changes tells the two apart by
+    /// [`Context::attempt`].
     ///
     /// # Errors
     ///

@@ -101,11 +101,11 @@ fn setting(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     parse_object(body)
 }
 
-/// Whether a field's value has one text.
+/// Whether a field's value has one text, and more than two of them.
 fn names_records(field: &FieldLayout) -> bool {
     !field.is_multiple()
         && !matches!(
             field.field_type(),
-            FieldType::Object | FieldType::Math | FieldType::Custom
+            FieldType::Boolean | FieldType::Object | FieldType::Math | FieldType::Custom
         )
 }

@@ -31,6 +31,7 @@
 
 mod about;
 mod builder;
+mod changes;
 mod connector;
 mod context;
 #[cfg(any(feature = "axum", feature = "serve"))]
@@ -56,7 +57,7 @@ mod sync;
 mod tokio_clock;
 mod waiting;
 
-pub use builder::{BuildError, ConnectorBuilder};
+pub use builder::{BuildError, ConnectorBuilder, DEFAULT_RETRY};
 pub use connector::Connector;
 pub use context::Context;
 pub use handler::{Handled, Handler, HandlerError, Record, RecordId};

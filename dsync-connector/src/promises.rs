@@ -271,7 +271,6 @@ impl Connector {
             return Ok(None);
         };
         let process_id = promise.request.process_id();
-        let _turn = inner.lanes.enter(&promise.lanes).await;
         let attempt = promise.attempts.saturating_add(1);
         inner.inbox.tried(number, attempt, promise.next).await?;
         let error = match self.run_promise(&promise, attempt).await {
@@ -340,8 +339,10 @@ impl Connector {
             Ok(prepared?)
         });
         let prepared = prepared.await?;
-        self.run(entity, &promise.request, prepared, attempt, shared_key)
-            .await
+        let request = &promise.request;
+        let context = self.change_context(entity, request, &prepared, attempt, shared_key);
+        let turn = self.turn(entity, &context, &prepared).await?;
+        self.run(context, prepared, &turn).await
     }
 
     async fn settle(&self, number: u64, report: Report) -> Result<(), StateError> {

@@ -37,6 +37,13 @@ pub(crate) enum RouteProblem {
 
 impl Routes {
     pub(crate) fn new(base: &str, sync: &str) -> Option<Self> {
+        let is_path = |path: &str| {
+            let is_dots = |segment: &str| matches!(segment, "." | "..");
+            !path.contains(['?', '#', ' ', ':']) && !path.split('/').any(is_dots)
+        };
+        if !is_path(base) || !is_path(sync) {
+            return None;
+        }
         let (base, sync) = (segments(base)?, segments(sync)?);
         let mut routes = Self {
             base,
@@ -178,6 +185,21 @@ mod tests {
             "/dsync/dsync/datalayout",
         ] {
             assert_eq!(routes().find(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_base_is_a_path() {
+        for base in [
+            "https://shop.example/dsync",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/a/../b",
+            "/%ff",
+        ] {
+            assert!(Routes::new(base, "sync").is_none(), "{base}");
+            assert!(Routes::new("/", base).is_none(), "{base}");
         }
     }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use dsync_connector::{Connector, SqliteStore};
-use dsync_core::Switch;
 use dsync_core::retry::RetryPolicy;
+use dsync_core::{Switch, SystemState};
 
 use crate::promises::working;
 use crate::support::{
@@ -30,10 +30,11 @@ impl Drop for Folder {
 }
 
 fn start(folder: &Path, handler: &Scripted, reports: &Reports) -> Connector {
+    let store = SqliteStore::open(folder.join("connector.db")).unwrap();
     Connector::builder(KEY)
         .entity::<Product>(handler.clone())
-        .sqlite(SqliteStore::open(folder.join("connector.db")).unwrap())
-        .unwrap()
+        .system_state(SystemState::open(store.clone()).unwrap())
+        .inbox(store)
         .reports(reports.clone())
         .retry(RetryPolicy::new().with_backoff(Duration::ZERO, Duration::ZERO))
         .build()

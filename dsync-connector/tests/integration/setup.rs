@@ -203,3 +203,74 @@ async fn a_handler_that_fails_or_panics_is_a_500_and_tells_nothing() {
         .unwrap();
     assert_status(&connector.handle(layout).await, 200);
 }
+
+/// Has a second field that names records, and a read that lets others pass.
+#[derive(Clone, Serialize, Deserialize, DsyncEntity)]
+struct Counter {
+    #[dsync(primary_key)]
+    id: u32,
+    ean: Option<String>,
+    a: u32,
+    b: u32,
+}
+
+#[derive(Clone)]
+struct Slow(InMemory<Counter, u32>);
+
+impl Handler<Counter> for Slow {
+    type Id = u32;
+
+    async fn read(&self, context: &Context, id: &u32) -> Handled<Option<Counter>> {
+        let read = self.0.read(context, id).await;
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        read
+    }
+
+    async fn store(&self, context: &Context, id: &u32, record: Counter) -> Handled<()> {
+        self.0.store(context, id, record).await
+    }
+
+    async fn find(
+        &self,
+        context: &Context,
+        field: &str,
+        value: &serde_json::Value,
+    ) -> Handled<Option<u32>> {
+        self.0.find(context, field, value).await
+    }
+}
+
+#[tokio::test]
+async fn a_record_has_one_change_at_a_time_by_whatever_field_it_is_named() {
+    let counters = InMemory::<Counter, u32>::new();
+    counters.insert(Counter {
+        id: 7,
+        ean: Some("E".to_owned()),
+        a: 0,
+        b: 0,
+    });
+    let connector = Connector::builder(KEY)
+        .entity::<Counter>(Slow(counters.clone()))
+        .switched_on(true)
+        .build()
+        .unwrap();
+    let set = "/entity/counter/set_sharedkey";
+    assert_status(&post(&connector, set, r#"{"shared_key":"ean"}"#).await, 200);
+    let update = |process: &str, id: &str, field: &str, body: &'static str| {
+        let id = EntityId::new(id).unwrap();
+        let update = EntityRequest::update(process.parse().unwrap(), id, body);
+        let url = "http://connector/entity/counter".parse().unwrap();
+        let key = dsync_core::AuthToken::new(KEY).unwrap();
+        connector.handle(update.with_id_field(field).unwrap().encode(&url, &key))
+    };
+    let (first, second) = tokio::join!(
+        update("p-1", "7", "id", r#"{"a":1}"#),
+        update("p-2", "E", "ean", r#"{"b":1}"#),
+    );
+    assert_status(&first, 200);
+    assert_status(&second, 200);
+    let counter = counters.get(&7).unwrap();
+    assert_eq!((counter.a, counter.b), (1, 1));
+}

@@ -12,6 +12,7 @@ mod support;
 // The compiler's lists of types that would do depend on the features.
 #[cfg(not(feature = "foreign-types"))]
 mod compile_errors;
+mod connector;
 mod corpus;
 mod dependencies;
 mod fault_proxy;

@@ -398,7 +398,9 @@ async fn a_changed_key_and_a_shared_key_at_the_hub() {
     assert!(scene.hub.record("product", "S-2").is_some());
 
     let state = dsync::SystemState::new();
-    state.set_shared_key("product", Some("price".to_owned())).unwrap();
+    state
+        .set_shared_key("product", Some("price".to_owned()))
+        .unwrap();
     let client = scene.builder().system_state(state.clone()).build().unwrap();
     // The hub finds the record by its price.
     client.delete(&renamed).await.unwrap();

@@ -1,15 +1,17 @@
 //! Medians, and how they are printed.
 
+use std::borrow::Cow;
+
 /// What one contender took, run by run.
 pub(crate) struct Series {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) values: Vec<f64>,
 }
 
 impl Series {
-    pub(crate) const fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            name,
+            name: name.into(),
             values: Vec::new(),
         }
     }

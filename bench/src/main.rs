@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod client;
+mod connector;
 mod derive;
 mod figures;
 mod layout;
@@ -21,8 +22,8 @@ use clap::{Parser, Subcommand};
 ///
 /// The contenders of a benchmark run in turn, several times; the figures are medians. Each ends with
 /// lines `ratio KEY VALUE`: for `derive` and `layout` how many times a contender's effort the effort of
-/// this project is, so smaller is better; for `client` how many times its requests a second, so larger
-/// is better.
+/// this project is, so smaller is better; for `client` and `connector` how many times its requests a
+/// second, so larger is better.
 #[derive(Parser)]
 #[command(
     name = "dsync-bench",
@@ -36,6 +37,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Benchmark {
     Client(client::Options),
+    Connector(connector::Options),
     Derive(derive::Options),
     Layout(layout::Options),
 }
@@ -43,6 +45,7 @@ enum Benchmark {
 fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Arguments::parse().benchmark {
         Benchmark::Client(options) => client::run(&options),
+        Benchmark::Connector(options) => connector::run(&options),
         Benchmark::Derive(options) => derive::run(&options),
         Benchmark::Layout(options) => layout::run(&options),
     };

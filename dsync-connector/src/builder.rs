@@ -255,7 +255,8 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Sets the clock: a fake one makes a test wait for nothing.
+    /// Sets the clock, by which promises are tried and synchronisations end: a fake one makes a test wait for
+    /// nothing. A handler's time is Tokio's.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Box::new(clock));
         self

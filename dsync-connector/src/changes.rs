@@ -1,13 +1,16 @@
 //! A change: carried out once, in its turn, and remembered.
 
 use dsync_core::wire::{EntityRequest, Refusal};
-use dsync_core::{EntityId, Origin, Switch};
+use dsync_core::{EntityId, Origin, ProcessId, Switch};
+use futures_util::future::BoxFuture;
+
+use std::future::ready;
 
 use crate::connector::logged;
-use crate::entity::{Done, Prepared, Registered};
+use crate::entity::{Done, Named, Prepared, Registered};
 use crate::flights::Begin;
 use crate::handler::{Handled, HandlerError, Kind};
-use crate::inbox::Fingerprint;
+use crate::inbox::{Fingerprint, Seen};
 use crate::lanes::InLanes;
 use crate::promises::Promising;
 use crate::reply::Reply;
@@ -15,10 +18,26 @@ use crate::{Connector, Context};
 
 /// The turn of a change: nobody else is at its record.
 pub(crate) struct Turn<'a> {
-    _inside: InLanes<'a>,
-    pub(crate) lanes: Vec<String>,
-    /// The primary key of a record that is named by another field; nothing if there is no such record.
-    located: Option<EntityId>,
+    named: InLanes<'a>,
+    located: Option<Located<'a>>,
+}
+
+/// A record that is named by another field than its primary key.
+struct Located<'a> {
+    /// Nothing if there is no such record.
+    id: Option<EntityId>,
+    /// Its turn by the primary key.
+    inside: InLanes<'a>,
+}
+
+impl Turn<'_> {
+    fn lanes(&self) -> Vec<String> {
+        let located = self
+            .located
+            .iter()
+            .flat_map(|located| located.inside.names());
+        self.named.names().iter().chain(located).cloned().collect()
+    }
 }
 
 impl Connector {
@@ -50,86 +69,121 @@ impl Connector {
         fingerprint: Fingerprint,
     ) -> Reply {
         let (inner, id) = (&*self.0, request.process_id());
-        let attempts = match inner.inbox.seen(id, inner.clock.now()).await {
-            Err(error) => return self.not_kept(&error),
-            Ok(None) => 0,
-            Ok(Some(seen)) if seen.request != fingerprint => {
-                return Reply::refused(&Refusal::ProcessIdReused);
+        let shared_key = self.shared_key(entity);
+        let prepared = self.prepare(entity, request, shared_key.as_deref());
+        let mut prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(refused) => {
+                // What took effect keeps its answer, whatever is refused now.
+                return match inner.inbox.seen(id, inner.clock.now()).await {
+                    Err(error) => self.not_kept(&error),
+                    Ok(seen) => known(seen, fingerprint).err().unwrap_or(refused),
+                };
             }
-            Ok(Some(seen)) => match seen.answer {
-                Some(answer) => return Reply::from(answer),
-                None => seen.attempts,
+        };
+        // The first thing that is waited for, so that the turns of a record are those of arrival.
+        let lanes = std::mem::take(&mut prepared.lanes);
+        let inside = inner.lanes.enter(lanes).await;
+
+        let now = inner.clock.now();
+        let attempts = match inner.inbox.seen_or_begin(id, fingerprint, now).await {
+            Err(error) => return self.not_kept(&error),
+            Ok(seen) => match known(seen, fingerprint) {
+                Ok(attempts) => attempts,
+                Err(reply) => return reply,
             },
         };
-        if let Some(refused) = self.switched_off(entity) {
-            return refused;
-        }
-        let shared_key = self.shared_key(entity);
-        let prepared = match entity.entity.prepare(request, shared_key.as_deref()) {
-            Ok(prepared) => prepared,
-            Err(refusal) => return Reply::refused(&refusal),
-        };
-        let promising = |lanes: &[String]| Promising {
+        // The field is kept with the id, so that it means the same record whatever the shared key is later.
+        let id_field = prepared.id.as_ref().map(|(_, field)| *field);
+        let promising = |lanes: Vec<String>| Promising {
             entity: entity.entity.layout().name(),
-            request: prepared.to_be_kept(request),
+            request: with_id_field(request, id_field),
             fingerprint,
-            lanes: lanes.to_vec(),
+            lanes,
         };
         let context = self.change_context(entity, request, &prepared, attempts + 1, shared_key);
-
-        let turn = match self.turn(entity, &context, &prepared).await {
+        let turn = match self.turn(entity, &context, &prepared, inside).await {
             Ok(turn) => turn,
-            Err(error) => {
-                let promising = promising(&prepared.lanes);
+            Err((error, inside)) => {
+                let promising = promising(inside.names().to_vec());
                 return self.not_done(error, promising, attempts + 1).await;
             }
         };
-        let promising = promising(&turn.lanes);
-        if inner.promises.waiting.is_ahead_of(&turn.lanes) {
-            let reason = "an earlier change of the same record waits";
+        if inner.promises.waiting.is_ahead_of(&turn.lanes()) {
+            let reason = "an earlier change of the same record waits".to_owned();
+            let promising = promising(turn.lanes());
             return self.promise(promising, attempts, None, reason).await;
         }
-        let begun = inner
-            .inbox
-            .begin(id, fingerprint, attempts + 1, inner.clock.now())
-            .await;
-        if let Err(error) = begun {
-            return self.not_kept(&error);
+        if attempts > 0 {
+            let begun = inner
+                .inbox
+                .begin(id, fingerprint, attempts + 1, inner.clock.now());
+            if let Err(error) = begun.await {
+                return self.not_kept(&error);
+            }
         }
-        let unknown_keys = prepared.unknown_keys.clone();
+        let unknown_keys = std::mem::take(&mut prepared.unknown_keys);
         let done = match self.run(context, prepared, &turn).await {
             Ok(done) => done,
-            Err(error) => return self.not_done(error, promising, attempts + 1).await,
+            Err(error) => {
+                let promising = promising(turn.lanes());
+                return self.not_done(error, promising, attempts + 1).await;
+            }
         };
-        let reply = Reply::done(done.status, &done.data, &unknown_keys);
-        let kept = inner
-            .inbox
-            .answer(id, &reply.kept(), inner.clock.now())
-            .await;
-        if let Err(error) = kept {
+        let reply = Reply::done(done.status, done.data(), &unknown_keys);
+        if let Err(error) = inner.inbox.answer(id, reply.kept()).await {
             // It took effect, so this is the true answer; a repetition may do it again.
             tracing::error!(%error, process_id = %id, "an answer could not be kept");
         }
         reply
     }
 
-    /// What becomes of a change that was not carried out.
-    async fn not_done(&self, error: HandlerError, promising: Promising, attempt: u32) -> Reply {
-        let error = match error.0 {
-            Kind::Later { reason, pause } => {
-                return self.promise(promising, attempt, pause, &reason).await;
-            }
-            kind => HandlerError(kind),
-        };
-        logged(promising.entity, &error);
-        if !error.may_have_taken_effect() {
-            // It changed nothing, so the next request of the process is a first one.
-            let id = promising.request.process_id();
-            if let Err(error) = self.0.inbox.forget(id).await {
-                tracing::error!(%error, process_id = %id, "a refusal could not be kept");
-            }
+    /// A change that the entity takes, and that fits its layout.
+    #[expect(
+        clippy::result_large_err,
+        reason = "an answer is moved once a request, which a box would not make cheaper"
+    )]
+    fn prepare(
+        &self,
+        entity: &Registered,
+        request: &EntityRequest,
+        shared_key: Option<&str>,
+    ) -> Result<Prepared, Reply> {
+        if let Some(refused) = self.switched_off(entity) {
+            return Err(refused);
         }
-        Reply::of_error(promising.entity, &error)
+        let prepared = entity.entity.prepare(request, shared_key);
+        prepared.map_err(|refusal| Reply::refused(&refusal))
+    }
+
+    /// What becomes of a change that was not carried out. Boxed, as it is seldom: the future of every
+    /// request would be as large as this one.
+    fn not_done(
+        &self,
+        error: HandlerError,
+        promising: Promising,
+        attempt: u32,
+    ) -> BoxFuture<'_, Reply> {
+        Box::pin(async move {
+            let error = match error.0 {
+                Kind::Later { reason, pause } => {
+                    return self.promise(promising, attempt, pause, reason).await;
+                }
+                kind => HandlerError(kind),
+            };
+            logged(promising.entity, &error);
+            if !error.may_have_taken_effect() {
+                self.forget(promising.request.process_id()).await;
+            }
+            Reply::of_error(promising.entity, &error)
+        })
+    }
+
+    /// It changed nothing, so the next request of the process is a first one.
+    async fn forget(&self, id: &ProcessId) {
+        if let Err(error) = self.0.inbox.forget(id).await {
+            tracing::error!(%error, process_id = %id, "a refusal could not be kept");
+        }
     }
 
     pub(crate) fn change_context(
@@ -140,10 +194,10 @@ impl Connector {
         attempt: u32,
         shared_key: Option<String>,
     ) -> Context {
-        let origin = Origin::new(request.process_id().clone(), entity.token.clone());
+        let (process_id, token) = (request.process_id().clone(), entity.token.clone());
         let origin = match &prepared.id {
-            Some((id, field)) => origin.with_id(id.clone(), field),
-            None => origin,
+            Some((id, field)) => Origin::of_record(process_id, token, id.clone(), *field),
+            None => Origin::new(process_id, token),
         };
         Context {
             process_id: Some(request.process_id().clone()),
@@ -155,55 +209,62 @@ impl Connector {
     }
 
     /// Waits until nobody else is at the record, by whatever field it is named.
-    pub(crate) async fn turn(
+    pub(crate) async fn turn<'a>(
+        &'a self,
+        entity: &Registered,
+        context: &Context,
+        prepared: &Prepared,
+        named: InLanes<'a>,
+    ) -> Result<Turn<'a>, (HandlerError, InLanes<'a>)> {
+        let located = match &prepared.named_by {
+            None => None,
+            // Boxed, as it is seldom.
+            Some(name) => match Box::pin(self.locate(entity, context, prepared, name)).await {
+                Ok(located) => Some(located),
+                Err(error) => return Err((error, named)),
+            },
+        };
+        Ok(Turn { named, located })
+    }
+
+    async fn locate(
         &self,
         entity: &Registered,
         context: &Context,
         prepared: &Prepared,
-    ) -> Handled<Turn<'_>> {
-        let locate = async || match &prepared.named_by {
-            Some(named) => self.in_time(entity.entity.locate(context, named)).await,
-            None => Ok(None),
-        };
-        let mut located = locate().await?;
+        named: &Named,
+    ) -> Handled<Located<'_>> {
+        let locate = || self.in_time(entity.entity.locate(context, named));
+        let mut id = locate().await?;
         loop {
-            let mut lanes = prepared.lanes.clone();
-            if let Some(id) = &located {
-                lanes.push(entity.entity.lane(id));
-            }
-            let inside = self.0.lanes.enter(&lanes).await;
+            let mut lanes = prepared.located_lanes.clone();
+            lanes.extend(id.iter().map(|id| entity.entity.lane(id)));
+            let inside = self.0.lanes.enter(lanes).await;
             // While it waited, the record may have become another one.
             let again = locate().await?;
-            if again == located {
-                return Ok(Turn {
-                    _inside: inside,
-                    lanes,
-                    located,
-                });
+            if again == id {
+                return Ok(Located { id, inside });
             }
-            located = again;
+            drop(inside);
+            id = again;
         }
     }
 
-    /// Carries a change out, in the scope of its origin.
-    pub(crate) async fn run(
+    /// Carries a change out.
+    pub(crate) fn run(
         &self,
         context: Context,
         prepared: Prepared,
         turn: &Turn<'_>,
-    ) -> Handled<Done> {
-        let located = turn.located.clone();
-        if prepared.named_by.is_some() && located.is_none() {
-            return Err(HandlerError::not_found());
-        }
-        // Within the scope from its first line on, whatever thread polls it.
-        match context.origin.clone() {
-            Some(origin) => {
-                let running = async { (prepared.run)(context, located).await };
-                self.in_time(origin.scope(running)).await
-            }
-            None => self.in_time((prepared.run)(context, located)).await,
-        }
+    ) -> impl Future<Output = Handled<Done>> + Send {
+        let located = turn.located.as_ref().and_then(|located| located.id.clone());
+        let running = if prepared.named_by.is_some() && located.is_none() {
+            Box::pin(ready(Err(HandlerError::not_found())))
+        } else {
+            // Nothing of the handler runs before it is polled.
+            (prepared.run)(context, located)
+        };
+        self.in_time(running)
     }
 
     fn switched_off(&self, entity: &Registered) -> Option<Reply> {
@@ -217,5 +278,33 @@ impl Connector {
                 entity: name.to_owned(),
             })
         })
+    }
+}
+
+/// How often a process was begun, or the answer that it has.
+#[expect(
+    clippy::result_large_err,
+    reason = "an answer is moved once a request, which a box would not make cheaper"
+)]
+fn known(seen: Option<Seen>, request: Fingerprint) -> Result<u32, Reply> {
+    match seen {
+        None => Ok(0),
+        Some(seen) if seen.request != request => Err(Reply::refused(&Refusal::ProcessIdReused)),
+        Some(seen) => match seen.answer {
+            Some(answer) => Err(Reply::from(answer)),
+            None => Ok(seen.attempts),
+        },
+    }
+}
+
+fn with_id_field(request: &EntityRequest, field: Option<&str>) -> EntityRequest {
+    let request = request.clone();
+    match field {
+        Some(field) if request.entity_id().is_some() && request.entity_id_field().is_none() => {
+            request
+                .with_id_field(field)
+                .expect("a field of the layout has a name that can travel in a header")
+        }
+        _ => request,
     }
 }

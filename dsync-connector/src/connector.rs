@@ -16,7 +16,7 @@ use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode, request};
 
 use crate::builder::ConnectorBuilder;
-use crate::entity::{Named, Registered};
+use crate::entity::{Named, Registered, Running};
 use crate::flights::Flights;
 use crate::handler::{Handled, HandlerError, Kind};
 use crate::inbox::Inbox;
@@ -107,6 +107,13 @@ pub(crate) struct Admitted {
     route: Route,
 }
 
+/// What a request asks for.
+enum Work<'a> {
+    DataLayout,
+    Record(&'a Registered, Result<EntityRequest, Refusal>),
+    Other(Route, Box<Request<Bytes>>),
+}
+
 impl Connector {
     /// Sets up a connector: its API key, its entities with their handlers, its limits.
     pub fn builder(auth_token: impl Into<String>) -> ConnectorBuilder {
@@ -118,8 +125,7 @@ impl Connector {
     /// A request whose future is dropped may have taken effect, in part; the same process may come again,
     /// and then [`Context::attempt`] is greater. [`serve`](Self::serve) and [`router`](Self::router) bring
     /// a request to its end also if its sender goes away, and hold it to the limits of size and time; here
-    /// the body has come already. A handler that has to wait for something needs Tokio's timer, unless the
-    /// builder got another [`clock`](ConnectorBuilder::clock).
+    /// the body has come already. A handler that has to wait for something needs Tokio's timer.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (mut head, body) = request.into_parts();
         match self.admit(&mut head) {
@@ -199,31 +205,53 @@ impl Connector {
     }
 
     /// Answers a request that was admitted, whatever happens.
-    pub(crate) async fn answer(
+    ///
+    /// Each request's future is put into a box, so what is seldom has a box of its own, and of a request to a
+    /// record nothing is held but what was read from it.
+    pub(crate) fn answer(
         &self,
         admitted: Admitted,
         request: Request<Bytes>,
-    ) -> Response<Bytes> {
+    ) -> impl Future<Output = Response<Bytes>> + Send {
         let mut about = About::new(request.method());
-        let reply = AssertUnwindSafe(self.reply(admitted, &request, &mut about))
-            .catch_unwind()
-            .await
-            // The panic itself was reported when it happened.
-            .unwrap_or_else(|_| Reply::failed());
-        about.answered(reply)
-    }
-
-    async fn reply(
-        &self,
-        admitted: Admitted,
-        request: &Request<Bytes>,
-        about: &mut About,
-    ) -> Reply {
-        let replied = match admitted.route {
+        let work = match admitted.route {
+            Route::Record(number) => {
+                let entity = self.entity(number, &mut about);
+                Work::Record(entity, EntityRequest::decode(&request))
+            }
             Route::DataLayout => {
                 about.operation = "datalayout";
-                return self.0.data_layout_reply.clone();
+                Work::DataLayout
             }
+            route => Work::Other(route, Box::new(request)),
+        };
+        async move {
+            let reply = AssertUnwindSafe(self.reply(work, &mut about))
+                .catch_unwind()
+                .await
+                // The panic itself was reported when it happened.
+                .unwrap_or_else(|_| Reply::failed());
+            about.answered(reply)
+        }
+    }
+
+    async fn reply(&self, work: Work<'_>, about: &mut About) -> Reply {
+        match work {
+            Work::DataLayout => self.0.data_layout_reply.clone(),
+            Work::Record(_, Err(refusal)) => Reply::refused(&refusal),
+            Work::Record(entity, Ok(request)) => {
+                about.process_id = Some(request.process_id().clone());
+                match request.access() {
+                    RecordAccess::Read => Box::pin(self.read(entity, &request)).await,
+                    RecordAccess::Change(_) => self.change(entity, &request).await,
+                }
+            }
+            Work::Other(route, request) => Box::pin(self.other(route, &request, about)).await,
+        }
+    }
+
+    async fn other(&self, route: Route, request: &Request<Bytes>, about: &mut About) -> Reply {
+        let replied = match route {
             Route::Notification => {
                 about.operation = "notification";
                 self.notified(request, about).await
@@ -242,13 +270,10 @@ impl Connector {
             }
             Route::SetSharedKey(entity) => {
                 about.operation = "set_sharedkey";
-                self.set_shared_key(self.entity(entity, about), request)
-                    .await
-            }
-            Route::Record(entity) => {
                 let entity = self.entity(entity, about);
-                self.record(entity, request, about).await
+                self.set_shared_key(entity, request).await
             }
+            Route::DataLayout | Route::Record(_) => unreachable!("`answer` has taken them out"),
         };
         replied.unwrap_or_else(|refusal| Reply::refused(&refusal))
     }
@@ -259,25 +284,17 @@ impl Connector {
         entity
     }
 
-    async fn record(
-        &self,
-        entity: &Registered,
-        request: &Request<Bytes>,
-        about: &mut About,
-    ) -> Result<Reply, Refusal> {
-        let request = EntityRequest::decode(request)?;
-        about.process_id = Some(request.process_id().clone());
-        match request.access() {
-            RecordAccess::Read => self.read(entity, &request).await,
-            RecordAccess::Change(_) => Ok(self.change(entity, &request).await),
-        }
-    }
-
-    async fn read(&self, entity: &Registered, request: &EntityRequest) -> Result<Reply, Refusal> {
+    async fn read(&self, entity: &Registered, request: &EntityRequest) -> Reply {
         let layout = entity.entity.layout();
         let shared_key = self.shared_key(entity);
-        let id = request.entity_id().ok_or(Refusal::NoId)?;
-        let named = Named::new(layout, id, request.entity_id_field(), shared_key.as_deref())?;
+        let named = request.entity_id().ok_or(Refusal::NoId);
+        let named = named.and_then(|id| {
+            Named::new(layout, id, request.entity_id_field(), shared_key.as_deref())
+        });
+        let named = match named {
+            Ok(named) => named,
+            Err(refusal) => return Reply::refused(&refusal),
+        };
         let context = Context {
             process_id: Some(request.process_id().clone()),
             attempt: 1,
@@ -287,7 +304,7 @@ impl Connector {
         };
         let record = self.in_time(entity.entity.read(&context, named)).await;
         let record = record.and_then(|record| record.ok_or_else(HandlerError::not_found));
-        Ok(match record {
+        match record {
             Ok(record) => {
                 // The bytes that `encode_record` wrote, once more as they are.
                 let record: &serde_json::value::RawValue =
@@ -298,20 +315,27 @@ impl Connector {
                 logged(layout.name(), &error);
                 Reply::of_error(layout.name(), &error)
             }
-        })
+        }
     }
 
     /// A handler's outcome; a panic is one, too, and so is that it takes too long.
-    pub(crate) async fn in_time<T>(
+    pub(crate) fn in_time<T>(
         &self,
-        handling: impl Future<Output = Handled<T>>,
-    ) -> Handled<T> {
+        handling: Running<'_, T>,
+    ) -> impl Future<Output = Handled<T>> + Send {
         let limit = self.0.handler_timeout;
-        // The timer begins only if the handler has to wait for something.
-        let late = async { self.0.clock.sleep(limit).await };
-        match select(pin!(caught(handling)), pin!(late)).await {
-            Either::Left((handled, _)) => handled,
-            Either::Right(_) => Err(HandlerError(Kind::TooSlow(limit))),
+        let mut caught = AssertUnwindSafe(handling).catch_unwind();
+        async move {
+            // Tokio's timer and not the clock's, which a test may let pass in no time. It begins only if the
+            // handler has to wait for something.
+            let late = pin!(async { tokio::time::sleep(limit).await });
+            match select(&mut caught, late).await {
+                // The panic itself was reported when it happened.
+                Either::Left((handled, _)) => {
+                    handled.unwrap_or_else(|_| Err(HandlerError::panicked()))
+                }
+                Either::Right(_) => Err(HandlerError(Kind::TooSlow(limit))),
+            }
         }
     }
 
@@ -352,15 +376,6 @@ impl fmt::Debug for Connector {
             .field("entities", &names)
             .finish_non_exhaustive()
     }
-}
-
-/// What comes of it; a panic is an error.
-pub(crate) async fn caught<T>(handling: impl Future<Output = Handled<T>>) -> Handled<T> {
-    AssertUnwindSafe(handling)
-        .catch_unwind()
-        .await
-        // The panic itself was reported when it happened.
-        .unwrap_or_else(|_| Err(HandlerError::panicked()))
 }
 
 /// What the platform is not told.

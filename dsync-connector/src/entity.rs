@@ -1,5 +1,6 @@
 //! One entity of the connector, whatever its record's type is.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,10 +8,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dsync_core::wire::{EntityRequest, Operation, RecordAccess, Refusal, encode_record, headers};
 use dsync_core::{
-    EntityId, EntityLayout, EntityToken, FieldLayout, FieldType, Update, id_text, read_id,
+    EntityId, EntityLayout, EntityToken, FieldLayout, FieldType, Origin, Update, id_text, read_id,
     read_record,
 };
 use http::StatusCode;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -63,8 +66,10 @@ pub(crate) trait Entity: Send + Sync {
 pub(crate) struct Prepared {
     /// What the change must not overtake: the record, by each field that names it.
     pub(crate) lanes: Vec<String>,
+    /// The same by primary keys, of a record that has to be located before its turn by them can come.
+    pub(crate) located_lanes: Vec<String>,
     /// Which record it is, as far as that is known.
-    pub(crate) id: Option<(EntityId, String)>,
+    pub(crate) id: Option<(EntityId, &'static str)>,
     /// How the record is named, where that is not by its primary key: it has to be located.
     pub(crate) named_by: Option<Named>,
     /// Treekeys that the layout does not know.
@@ -75,26 +80,29 @@ pub(crate) struct Prepared {
 
 type Run = Box<dyn FnOnce(Context, Option<EntityId>) -> Running<'static, Done> + Send + Sync>;
 
-impl Prepared {
-    /// The request with the field that its id is read by, so that it means the same record when it is tried
-    /// again, whatever the shared key is then.
-    pub(crate) fn to_be_kept(&self, request: &EntityRequest) -> EntityRequest {
-        let request = request.clone();
-        match (&self.id, request.entity_id()) {
-            (Some((_, field)), Some(_)) if request.entity_id_field().is_none() => request
-                .with_id_field(field)
-                .expect("a field of the layout has a name that can travel in a header"),
-            _ => request,
-        }
-    }
-}
-
 /// A change that was carried out.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) status: StatusCode,
+    field: &'static str,
+    id: Box<RawValue>,
+}
+
+impl Done {
     /// `{id field: id}`.
-    pub(crate) data: Box<RawValue>,
+    pub(crate) fn data(&self) -> impl Serialize {
+        struct Data<'a>(&'static str, &'a RawValue);
+
+        impl Serialize for Data<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut data = serializer.serialize_map(Some(1))?;
+                data.serialize_entry(self.0, self.1)?;
+                data.end()
+            }
+        }
+
+        Data(self.field, &self.id)
+    }
 }
 
 /// How a request names a record.
@@ -136,6 +144,11 @@ impl Named {
         self.field.is_primary_key()
     }
 
+    /// The field, where it is not the primary key.
+    fn other_field(&self) -> Option<&'static FieldLayout> {
+        (!self.is_primary()).then_some(self.field)
+    }
+
     fn unless_primary(&self) -> Option<Self> {
         (!self.is_primary()).then(|| self.clone())
     }
@@ -154,6 +167,7 @@ impl Named {
 }
 
 fn unknown_field(name: &str, primary: &FieldLayout, shared_key: Option<&str>) -> Refusal {
+    let name: String = name.chars().take(100).collect();
     let problem = match shared_key {
         Some(shared_key) => format!(
             "records are named by {:?} or the shared key {shared_key:?}, not by {name:?}",
@@ -171,8 +185,12 @@ fn unknown_field(name: &str, primary: &FieldLayout, shared_key: Option<&str>) ->
 }
 
 /// One record, named by one field. A line break cannot be in either text.
+///
+/// Those of primary keys come last in their order, because a record that is named by another field is located
+/// only when its turn by that field has come.
 fn lane(layout: &EntityLayout, field: &FieldLayout, id: &EntityId) -> String {
-    format!("{}\n{}\n{id}", layout.name(), field.name())
+    let class = if field.is_primary_key() { 'b' } else { 'a' };
+    format!("{class}\n{}\n{}\n{id}", layout.name(), field.name())
 }
 
 pub(crate) fn primary_key(layout: &'static EntityLayout) -> &'static FieldLayout {
@@ -234,27 +252,27 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
                 .to_entity_id()
                 .map_err(|error| fault(layout, primary, &error.to_string()))?;
             lanes.push(lane(layout, primary, &own));
-            id = Some((own, primary.name().to_owned()));
+            id = Some((own, primary.name()));
         }
         let mut answer_by = primary;
         let mut shared_value = None;
         if let Some(field) = shared_key.and_then(|name| field(layout, name))
-            && let Some((value, text)) = value_of(request.body(), field.name())
+            && let Some(value) = value_of(request.body(), field.name())
         {
-            if let Some(text) = text {
-                lanes.push(lane(layout, field, &text));
-            }
+            let shared = named_by(layout, field, &value)?;
+            lanes.push(lane(layout, field, &shared));
             answer_by = field;
-            shared_value = Some(value);
+            shared_value = Some(id_value(field, &shared));
         }
         let handler = self.handler.clone();
         Ok(Prepared {
             lanes,
+            located_lanes: Vec::new(),
             id,
             named_by: None,
             unknown_keys,
             run: Box::new(move |context, _| {
-                Box::pin(async move {
+                scoped(context.origin.clone(), async move {
                     let id = handler.create(&context, record).await?;
                     let value = match shared_value {
                         Some(value) => value,
@@ -262,7 +280,8 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
                     };
                     Ok(Done {
                         status: StatusCode::CREATED,
-                        data: id_data(answer_by.name(), &value)?,
+                        field: answer_by.name(),
+                        id: value,
                     })
                 })
             }),
@@ -276,26 +295,39 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
         self.known(&unknown_keys)?;
         let mut lanes = vec![named.lane(layout)];
         // A change that gives the record another id concerns that one, too.
-        let new_id = value_of_update(&change, named.field.name());
-        if let Some((_, Some(text))) = &new_id {
-            lanes.push(lane(layout, named.field, text));
+        let (mut new_id, mut located_lanes) = (None, Vec::new());
+        for field in [Some(primary_key(layout)), named.other_field()]
+            .into_iter()
+            .flatten()
+        {
+            let value = change.value(field.name());
+            if let Some(value) = value.filter(|value| value.get() != "null") {
+                let id = named_by(layout, field, value)?;
+                let lane = lane(layout, field, &id);
+                if field.is_primary_key() && !named.is_primary() {
+                    located_lanes.push(lane);
+                } else {
+                    lanes.push(lane);
+                }
+                if field.name() == named.field.name() {
+                    new_id = Some(id_value(field, &id));
+                }
+            }
         }
-        let id = Some((named.id.clone(), named.field.name().to_owned()));
+        let id = Some((named.id.clone(), named.field.name()));
         let handler = self.handler.clone();
         Ok(Prepared {
             lanes,
+            located_lanes,
             id,
             named_by: named.unless_primary(),
             unknown_keys,
             run: Box::new(move |context, located| {
-                Box::pin(async move {
+                scoped(context.origin.clone(), async move {
                     let id = named.primary_id::<T, H>(located.as_ref())?;
                     handler.update(&context, &id, change).await?;
-                    let value = match new_id {
-                        Some((value, _)) => value,
-                        None => id_value(&named)?,
-                    };
-                    done(&named, &value)
+                    let value = new_id.unwrap_or_else(|| id_value(named.field, &named.id));
+                    Ok(done(&named, value))
                 })
             }),
         })
@@ -305,14 +337,15 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
         let handler = self.handler.clone();
         Prepared {
             lanes: vec![named.lane(T::LAYOUT)],
-            id: Some((named.id.clone(), named.field.name().to_owned())),
+            located_lanes: Vec::new(),
+            id: Some((named.id.clone(), named.field.name())),
             named_by: named.unless_primary(),
             unknown_keys: Vec::new(),
             run: Box::new(move |context, located| {
-                Box::pin(async move {
+                scoped(context.origin.clone(), async move {
                     let id = named.primary_id::<T, H>(located.as_ref())?;
                     handler.delete(&context, &id).await?;
-                    done(&named, &id_value(&named)?)
+                    Ok(done(&named, id_value(named.field, &named.id)))
                 })
             }),
         }
@@ -435,50 +468,52 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
     }
 }
 
-fn done(named: &Named, value: &RawValue) -> Handled<Done> {
-    Ok(Done {
+/// The work of a handler, within the scope of its origin from its first line on.
+fn scoped<'a, T>(
+    origin: Option<Origin>,
+    work: impl Future<Output = Handled<T>> + Send + 'a,
+) -> Running<'a, T> {
+    match origin {
+        Some(origin) => Box::pin(async move { origin.scope(work).await }),
+        None => Box::pin(work),
+    }
+}
+
+fn done(named: &Named, id: Box<RawValue>) -> Done {
+    Done {
         status: StatusCode::OK,
-        data: id_data(named.field.name(), value)?,
-    })
+        field: named.field.name(),
+        id,
+    }
 }
 
-/// The JSON of an id that came as text.
-fn id_value(named: &Named) -> Handled<Box<RawValue>> {
-    let json = match named.field.field_type() {
-        FieldType::Number | FieldType::Boolean => named.id.as_str().to_owned(),
-        _ => serde_json::to_string(named.id.as_str())?,
+/// The JSON of an id, as the layout has it.
+fn id_value(field: &FieldLayout, id: &EntityId) -> Box<RawValue> {
+    let bare = match field.field_type() {
+        FieldType::Number | FieldType::Boolean => RawValue::from_string(id.to_string()).ok(),
+        _ => None,
     };
-    Ok(RawValue::from_string(json)?)
+    bare.unwrap_or_else(|| to_raw_value(id.as_str()).expect("a text is always written as JSON"))
 }
 
-/// `{field: value}`.
-fn id_data(field: &str, value: &RawValue) -> Handled<Box<RawValue>> {
-    let field = serde_json::to_string(field)?;
-    Ok(RawValue::from_string(format!("{{{field}:{value}}}"))?)
+/// The value of a field in a record; nothing where that is null or not there.
+fn value_of(record: &[u8], field: &str) -> Option<Box<RawValue>> {
+    let values: HashMap<String, &RawValue> = serde_json::from_slice(record).ok()?;
+    let value = values.get(field).filter(|value| value.get() != "null")?;
+    Some((*value).to_owned())
 }
 
-/// The value of a field in a record, and its text where it can name the record.
-fn value_of(record: &[u8], field: &str) -> Option<(Box<RawValue>, Option<EntityId>)> {
-    let values: std::collections::HashMap<String, &RawValue> =
-        serde_json::from_slice(record).ok()?;
-    named_by(values.get(field)?)
-}
-
-fn value_of_update<T: Record>(
-    change: &Update<T>,
-    field: &str,
-) -> Option<(Box<RawValue>, Option<EntityId>)> {
-    named_by(change.value(field)?)
-}
-
-fn named_by(value: &RawValue) -> Option<(Box<RawValue>, Option<EntityId>)> {
-    let text = match serde_json::from_str(value.get()).ok()? {
-        Value::Null => return None,
-        Value::String(text) => EntityId::new(text).ok(),
-        Value::Array(_) | Value::Object(_) => None,
-        Value::Bool(_) | Value::Number(_) => EntityId::new(value.get()).ok(),
+/// The id that a value of a record is.
+fn named_by(
+    layout: &EntityLayout,
+    field: &FieldLayout,
+    value: &RawValue,
+) -> Result<EntityId, Refusal> {
+    let id = match serde_json::from_str::<String>(value.get()) {
+        Ok(text) => EntityId::new(text),
+        Err(_) => EntityId::new(value.get()),
     };
-    Some((value.to_owned(), text))
+    id.map_err(|error| fault(layout, field, &error.to_string()))
 }
 
 fn field(layout: &'static EntityLayout, name: &str) -> Option<&'static FieldLayout> {

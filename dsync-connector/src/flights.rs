@@ -17,8 +17,13 @@ pub(crate) struct Flights {
     by_id: Mutex<HashMap<ProcessId, Airborne>>,
 }
 
-/// The first request of a process, and where its answer will be.
-type Airborne = (Fingerprint, watch::Receiver<Option<Reply>>);
+/// The first request of a process.
+#[derive(Debug)]
+struct Airborne {
+    request: Fingerprint,
+    /// Where its answer will be. Made for the first who waits for it, which is seldom anybody.
+    landing: Option<watch::Sender<Option<Reply>>>,
+}
 
 /// What a request is to its process.
 #[derive(Debug)]
@@ -35,18 +40,21 @@ impl Flights {
     pub(crate) fn begin(&self, id: &ProcessId, request: Fingerprint) -> Begin<'_> {
         match self.by_id().entry(id.clone()) {
             Entry::Vacant(free) => {
-                let (landing, landed) = watch::channel(None);
-                free.insert((request, landed));
+                free.insert(Airborne {
+                    request,
+                    landing: None,
+                });
                 Begin::First(Flight {
                     flights: self,
-                    id: id.clone(),
-                    landing,
+                    id: Some(id.clone()),
                 })
             }
-            Entry::Occupied(held) => match held.get() {
-                (first, landed) if *first == request => Begin::Same(Follower(landed.clone())),
-                _ => Begin::Other,
-            },
+            Entry::Occupied(held) if held.get().request != request => Begin::Other,
+            Entry::Occupied(held) => {
+                let landing = &mut held.into_mut().landing;
+                let landing = landing.get_or_insert_with(|| watch::Sender::new(None));
+                Begin::Same(Follower(landing.subscribe()))
+            }
         }
     }
 
@@ -61,20 +69,28 @@ impl Flights {
 #[derive(Debug)]
 pub(crate) struct Flight<'a> {
     flights: &'a Flights,
-    id: ProcessId,
-    landing: watch::Sender<Option<Reply>>,
+    /// Nothing once it has landed.
+    id: Option<ProcessId>,
 }
 
 impl Flight<'_> {
     /// Gives the answer to all who wait for it.
-    pub(crate) fn land(self, reply: &Reply) {
-        self.landing.send_replace(Some(reply.clone()));
+    pub(crate) fn land(mut self, reply: &Reply) {
+        let airborne = self
+            .id
+            .take()
+            .and_then(|id| self.flights.by_id().remove(&id));
+        if let Some(landing) = airborne.and_then(|airborne| airborne.landing) {
+            landing.send_replace(Some(reply.clone()));
+        }
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        self.flights.by_id().remove(&self.id);
+        if let Some(id) = self.id.take() {
+            self.flights.by_id().remove(&id);
+        }
     }
 }
 

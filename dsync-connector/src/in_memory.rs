@@ -1,9 +1,11 @@
 //! A handler that is ready: for tests and first steps.
 
 use std::borrow::Borrow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dsync_core::wire::encode_record;
@@ -42,8 +44,12 @@ use crate::handler::{Handled, Handler, HandlerError, Record, RecordId};
 ///     .build()?;
 /// # Ok::<(), dsync_connector::BuildError>(())
 /// ```
-pub struct InMemory<T, I = String> {
-    records: Arc<Mutex<BTreeMap<I, T>>>,
+pub struct InMemory<T, I = String>(Arc<Shared<T, I>>);
+
+struct Shared<T, I> {
+    records: Mutex<BTreeMap<I, T>>,
+    /// The last id that was given. None is given twice, also if its record is gone.
+    last: AtomicU64,
 }
 
 impl<T, I> InMemory<T, I>
@@ -54,9 +60,10 @@ where
     /// No records.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            records: Arc::default(),
-        }
+        Self(Arc::new(Shared {
+            records: Mutex::default(),
+            last: AtomicU64::new(0),
+        }))
     }
 
     /// Puts a record in, in the place of one with the same primary key.
@@ -108,7 +115,8 @@ where
 impl<T, I> InMemory<T, I> {
     fn records(&self) -> MutexGuard<'_, BTreeMap<I, T>> {
         // Each use is one call on a map, after everything that may fail.
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        let records = self.0.records.lock();
+        records.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,9 +132,7 @@ where
 
 impl<T, I> Clone for InMemory<T, I> {
     fn clone(&self) -> Self {
-        Self {
-            records: self.records.clone(),
-        }
+        Self(self.0.clone())
     }
 }
 
@@ -159,11 +165,10 @@ where
             records.insert(id.clone(), record);
             return Ok(id);
         }
-        let mut number = records.len();
         loop {
-            number += 1;
+            let number = self.0.last.fetch_add(1, Ordering::Relaxed) + 1;
             let (id, record) = with_id::<T, I>(&record, number)?;
-            if let std::collections::btree_map::Entry::Vacant(free) = records.entry(id.clone()) {
+            if let Entry::Vacant(free) = records.entry(id.clone()) {
                 free.insert(record);
                 return Ok(id);
             }
@@ -242,7 +247,7 @@ fn own_id<T: Record, I: RecordId>(record: &T) -> Handled<I> {
 }
 
 /// The record with a number for its id.
-fn with_id<T: Record, I: RecordId>(record: &T, number: usize) -> Handled<(I, T)> {
+fn with_id<T: Record, I: RecordId>(record: &T, number: u64) -> Handled<(I, T)> {
     let primary = primary_key(T::LAYOUT);
     let value = match primary.field_type() {
         FieldType::Number => number.to_string(),

@@ -48,6 +48,24 @@ pub trait Inbox: Send + Sync + Debug + 'static {
     /// promised and not settled.
     fn seen<'a>(&'a self, id: &'a ProcessId, now: SystemTime) -> Keeping<'a, Option<Seen>>;
 
+    /// What is remembered of a process; if that is nothing, remembers that it is about to be carried out for
+    /// the first time. [`seen`](Self::seen) and [`begin`](Self::begin) in one, which is what every request
+    /// costs; nobody else asks about the same process meanwhile.
+    fn seen_or_begin<'a>(
+        &'a self,
+        id: &'a ProcessId,
+        request: Fingerprint,
+        now: SystemTime,
+    ) -> Keeping<'a, Option<Seen>> {
+        Box::pin(async move {
+            let seen = self.seen(id, now).await?;
+            if seen.is_none() {
+                self.begin(id, request, 1, now).await?;
+            }
+            Ok(seen)
+        })
+    }
+
     /// Remembers that a process is about to be carried out, the how-manieth time it is, and by which
     /// request. There is no answer yet.
     fn begin<'a>(
@@ -59,12 +77,7 @@ pub trait Inbox: Send + Sync + Debug + 'static {
     ) -> Keeping<'a, ()>;
 
     /// Remembers the answer to a process that has begun.
-    fn answer<'a>(
-        &'a self,
-        id: &'a ProcessId,
-        answer: &'a KeptAnswer,
-        now: SystemTime,
-    ) -> Keeping<'a, ()>;
+    fn answer<'a>(&'a self, id: &'a ProcessId, answer: KeptAnswer) -> Keeping<'a, ()>;
 
     /// Forgets a process: it was refused, and changed nothing.
     fn forget<'a>(&'a self, id: &'a ProcessId) -> Keeping<'a, ()>;

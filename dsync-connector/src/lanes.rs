@@ -13,23 +13,18 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     /// Waits for the turn in all of these lanes, first come, first served.
-    pub(crate) async fn enter(&self, lanes: &[String]) -> InLanes<'_> {
+    pub(crate) async fn enter(&self, mut names: Vec<String>) -> InLanes<'_> {
         // In one order everywhere, so that two who want the same two lanes do not wait for each other.
-        let mut names = lanes.to_vec();
         names.sort_unstable();
         names.dedup();
         let mut inside = InLanes {
             lanes: self,
             held: Vec::with_capacity(names.len()),
+            names,
         };
-        for name in names {
+        for name in &inside.names {
             let turn = self.turns().entry(name.clone()).or_default().clone();
-            let waiting = Waiting {
-                lanes: self,
-                name: Some(name),
-            };
-            let guard = turn.lock_owned().await;
-            inside.held.push((waiting.arrived(), guard));
+            inside.held.push(turn.lock_owned().await);
         }
         inside
     }
@@ -55,34 +50,23 @@ impl Lanes {
 #[derive(Debug)]
 pub(crate) struct InLanes<'a> {
     lanes: &'a Lanes,
-    held: Vec<(String, OwnedMutexGuard<()>)>,
+    names: Vec<String>,
+    /// Of the first names; of all, once everything was waited for.
+    held: Vec<OwnedMutexGuard<()>>,
+}
+
+impl InLanes<'_> {
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
 }
 
 impl Drop for InLanes<'_> {
     fn drop(&mut self) {
-        for (name, guard) in self.held.drain(..) {
-            drop(guard);
-            self.lanes.leave(&name);
-        }
-    }
-}
-
-/// Somebody who waits, and may give up.
-struct Waiting<'a> {
-    lanes: &'a Lanes,
-    name: Option<String>,
-}
-
-impl Waiting<'_> {
-    fn arrived(mut self) -> String {
-        self.name.take().expect("it is taken once")
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(name) = self.name.take() {
-            self.lanes.leave(&name);
+        self.held.clear();
+        // Also those that it still waited for, if it was dropped before its turn.
+        for name in &self.names {
+            self.lanes.leave(name);
         }
     }
 }

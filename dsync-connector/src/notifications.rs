@@ -44,7 +44,7 @@ impl Connector {
         about.process_id = Some(id.clone());
         // The same notification twice at a time is told once.
         let lane = format!("notification\n{id}");
-        let _turn = self.0.lanes.enter(&[lane]).await;
+        let _turn = self.0.lanes.enter(vec![lane]).await;
         let process = match self.own_process(&notification).await {
             Ok(Some(process)) => process,
             Ok(None) => {

@@ -14,9 +14,10 @@ use futures_util::future::{BoxFuture, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::value::to_raw_value;
 
 use crate::Connector;
-use crate::connector::{caught, logged};
+use crate::connector::logged;
 use crate::entity::Done;
 use crate::handler::{Handled, HandlerError, Kind};
 use crate::inbox::{Fingerprint, KEPT_FOR, KeptReport, Promise};
@@ -201,13 +202,23 @@ impl Connector {
         }
     }
 
-    /// Keeps a change, and answers 202.
-    pub(crate) async fn promise(
+    /// Keeps a change, and answers 202. Boxed, as it is seldom.
+    pub(crate) fn promise(
         &self,
         promising: Promising,
         attempts: u32,
         pause: Option<Duration>,
-        reason: &str,
+        reason: String,
+    ) -> BoxFuture<'_, Reply> {
+        Box::pin(self.keep_promise(promising, attempts, pause, reason))
+    }
+
+    async fn keep_promise(
+        &self,
+        promising: Promising,
+        attempts: u32,
+        pause: Option<Duration>,
+        reason: String,
     ) -> Reply {
         let inner = &*self.0;
         let Promising {
@@ -230,7 +241,7 @@ impl Connector {
             since: now,
             next: now.checked_add(pause).unwrap_or(now),
         };
-        let reply = Reply::promised(reason);
+        let reply = Reply::promised(&reason);
         let kept = inner
             .inbox
             .promise(&promise, fingerprint, &reply.kept())
@@ -276,8 +287,10 @@ impl Connector {
         let error = match self.run_promise(&promise, attempt).await {
             Ok(done) => {
                 tracing::info!(entity = promise.entity, %process_id, attempt, "a promise was kept");
+                let data = to_raw_value(&done.data())
+                    .expect("a text and raw JSON are always written as JSON");
                 let report = Report::new(process_id.clone(), done.status, "OK");
-                self.settle(number, report.with_data(done.data)).await?;
+                self.settle(number, report.with_data(data)).await?;
                 return Ok(None);
             }
             Err(error) => error,
@@ -332,16 +345,19 @@ impl Connector {
         })?;
         let shared_key = self.shared_key(entity);
         // A record's own `Deserialize` may panic, as a handler may.
-        let prepared = caught(async {
+        let prepared = self.in_time(Box::pin(async {
             let prepared = entity
                 .entity
                 .prepare(&promise.request, shared_key.as_deref());
             Ok(prepared?)
-        });
-        let prepared = prepared.await?;
+        }));
+        let mut prepared = prepared.await?;
         let request = &promise.request;
         let context = self.change_context(entity, request, &prepared, attempt, shared_key);
-        let turn = self.turn(entity, &context, &prepared).await?;
+        let lanes = std::mem::take(&mut prepared.lanes);
+        let inside = self.0.lanes.enter(lanes).await;
+        let turn = self.turn(entity, &context, &prepared, inside).await;
+        let turn = turn.map_err(|(error, _)| error)?;
         self.run(context, prepared, &turn).await
     }
 

@@ -106,7 +106,8 @@ impl Reply {
     pub(crate) fn kept(&self) -> KeptAnswer {
         KeptAnswer {
             status: self.status,
-            body: self.body.clone(),
+            // A copy, because a part of a buffer would hold all of it for a week.
+            body: Bytes::copy_from_slice(&self.body),
         }
     }
 

@@ -1,5 +1,8 @@
 //! A router for programs that have an axum application already.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+
 use axum::Router;
 use axum::body::Body;
 use dsync_http::read_body;
@@ -49,12 +52,16 @@ impl Connector {
             Ok(body) => {
                 let request = Request::from_parts(head, body);
                 let connector = self.clone();
-                // A task of its own, which ends by itself and not with its sender's connection.
-                let answering =
-                    tokio::spawn(async move { connector.answer(admitted, request).await });
-                match answering.await {
-                    Ok(response) => response,
-                    Err(_) => self.failed_response(),
+                let mut answering =
+                    Box::pin(async move { connector.answer(admitted, request).await });
+                // A handler that waits for nothing is done by now, and needs no task.
+                match poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
+                    Poll::Ready(response) => response,
+                    // A task of its own, which ends by itself and not with its sender's connection.
+                    Poll::Pending => match tokio::spawn(answering).await {
+                        Ok(response) => response,
+                        Err(_) => self.failed_response(),
+                    },
                 }
             }
         };

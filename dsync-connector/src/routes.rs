@@ -26,6 +26,8 @@ pub(crate) struct Routes {
     base: Vec<String>,
     sync: Vec<String>,
     fixed: HashMap<Vec<String>, Route>,
+    /// The same addresses as they are usually written, for a look before a path is taken apart.
+    usual: HashMap<String, Route>,
 }
 
 /// Two things at one address, or an address that is none.
@@ -49,16 +51,17 @@ impl Routes {
             base,
             sync,
             fixed: HashMap::new(),
+            usual: HashMap::new(),
         };
-        for (path, route) in [
-            ("datalayout", Route::DataLayout),
-            ("notification", Route::Notification),
-        ] {
-            routes.fixed.insert(vec![path.to_owned()], route);
-        }
         let mut total = routes.sync.clone();
         total.push("total".to_owned());
-        routes.fixed.insert(total, Route::SyncTotal);
+        for (path, route) in [
+            (vec!["datalayout".to_owned()], Route::DataLayout),
+            (vec!["notification".to_owned()], Route::Notification),
+            (total, Route::SyncTotal),
+        ] {
+            routes.add(path, route).ok()?;
+        }
         Some(routes)
     }
 
@@ -94,15 +97,39 @@ impl Routes {
             (below("set_sharedkey"), Route::SetSharedKey(entity)),
             (segments.clone(), Route::Record(entity)),
         ] {
-            if self.fixed.insert(path, route).is_some() {
-                return Err(RouteProblem::Taken);
-            }
+            self.add(path, route)?;
         }
         Ok(())
     }
 
+    fn add(&mut self, path: Vec<String>, route: Route) -> Result<(), RouteProblem> {
+        let is_usual = |segment: &String| {
+            segment
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if path.iter().chain(&self.base).all(is_usual) {
+            let below = format!("/{}", path.join("/"));
+            let base: String = self
+                .base
+                .iter()
+                .map(|segment| format!("/{segment}"))
+                .collect();
+            self.usual.insert(format!("{base}{below}"), route.clone());
+            // With the base goes before without, as in `find`.
+            self.usual.entry(below).or_insert_with(|| route.clone());
+        }
+        match self.fixed.insert(path, route) {
+            Some(_) => Err(RouteProblem::Taken),
+            None => Ok(()),
+        }
+    }
+
     /// What a request's path stands for, with the base or, where a router has taken it away, without.
     pub(crate) fn find(&self, path: &str) -> Option<Route> {
+        if let Some(route) = self.usual.get(path) {
+            return Some(route.clone());
+        }
         let segments = segments(path)?;
         let without_base = segments.strip_prefix(&*self.base);
         [without_base, Some(&*segments)]

@@ -68,12 +68,16 @@ impl Service for Served {
         self.0.without_body(why)
     }
 
-    async fn answer(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn's future holds its arguments twice, and each request's is put into a box"
+    )]
+    fn answer(
         self: Arc<Self>,
         admitted: Admitted,
         request: Request<Bytes>,
-    ) -> Response<Bytes> {
-        self.0.answer(admitted, request).await
+    ) -> impl Future<Output = Response<Bytes>> + Send {
+        async move { self.0.answer(admitted, request).await }
     }
 
     fn panicked(&self) -> Response<Bytes> {

@@ -199,6 +199,22 @@ impl Inbox for SqliteStore {
         self.keep(move |database| database.seen(&id, now))
     }
 
+    fn seen_or_begin<'a>(
+        &'a self,
+        id: &'a ProcessId,
+        request: Fingerprint,
+        now: SystemTime,
+    ) -> Keeping<'a, Option<Seen>> {
+        let id = id.clone();
+        self.keep(move |database| {
+            let seen = database.seen(&id, now)?;
+            if seen.is_none() {
+                database.begin_process(&id, request, 1, now)?;
+            }
+            Ok(seen)
+        })
+    }
+
     fn begin<'a>(
         &'a self,
         id: &'a ProcessId,
@@ -210,13 +226,8 @@ impl Inbox for SqliteStore {
         self.keep(move |database| database.begin_process(&id, request, attempt, now))
     }
 
-    fn answer<'a>(
-        &'a self,
-        id: &'a ProcessId,
-        answer: &'a KeptAnswer,
-        _now: SystemTime,
-    ) -> Keeping<'a, ()> {
-        let (id, answer) = (id.clone(), answer.clone());
+    fn answer<'a>(&'a self, id: &'a ProcessId, answer: KeptAnswer) -> Keeping<'a, ()> {
+        let id = id.clone();
         self.keep(move |database| database.answer_process(&id, &answer))
     }
 

@@ -87,9 +87,11 @@ impl Connector {
             Ok(total) => {
                 let pages = total.div_ceil(per_page as u64).max(1);
                 let (name, now) = (entity.entity.layout().name(), self.0.clock.elapsed());
-                self.0
-                    .cursors
-                    .with(name, now, |cursor| cursor.pages = Some(pages));
+                // Whoever counts begins a new run.
+                self.0.cursors.with(name, now, |cursor| {
+                    cursor.ends.clear();
+                    cursor.pages = Some(pages);
+                });
                 Reply::done(StatusCode::OK, Data { total, per_page }, &[])
             }
             Err(error) => {
@@ -127,7 +129,10 @@ impl Connector {
         };
         let context = self.sync_context(entity);
         Ok(
-            match self.in_time(self.items(entity, &context, page)).await {
+            match self
+                .in_time(Box::pin(self.items(entity, &context, page)))
+                .await
+            {
                 Ok(items) => {
                     let field = context
                         .shared_key
@@ -155,6 +160,10 @@ impl Connector {
         let cursors = &self.0.cursors;
         let now = || self.0.clock.elapsed();
         let (known, end, pages) = cursors.with(name, now(), |cursor| {
+            // A new run, or the same question again, of which nothing follows yet.
+            if page == 1 {
+                cursor.ends.clear();
+            }
             let before = cursor.ends.range(..page).next_back();
             let before = before.map(|(page, id)| (*page, id.clone()));
             (before, cursor.ends.get(&page).cloned(), cursor.pages)

@@ -26,7 +26,11 @@ use subtle::ConstantTimeEq;
 ///
 /// Clones share their text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AuthToken(HeaderValue);
+pub struct AuthToken {
+    value: HeaderValue,
+    /// Made once, because a receiver compares a key with every request.
+    digest: [u8; 32],
+}
 
 impl AuthToken {
     /// An API key from its text.
@@ -48,7 +52,8 @@ impl AuthToken {
             None => {
                 let mut value = HeaderValue::try_from(text).expect("it is visible ASCII");
                 value.set_sensitive(true);
-                Ok(Self(value))
+                let digest = Sha256::digest(value.as_bytes()).into();
+                Ok(Self { value, digest })
             }
         }
     }
@@ -56,19 +61,19 @@ impl AuthToken {
     /// The key's text. Whatever it is put into has to keep it secret.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.0.to_str().expect("an API key is visible ASCII")
+        self.value.to_str().expect("an API key is visible ASCII")
     }
 
     /// Whether a key that somebody presents is this one. Takes the same time wherever they differ,
     /// because digests of one length are compared.
     #[must_use]
     pub fn matches(&self, presented: &[u8]) -> bool {
-        let (known, presented) = (Sha256::digest(self.0.as_bytes()), Sha256::digest(presented));
-        known.as_slice().ct_eq(presented.as_slice()).into()
+        let presented = Sha256::digest(presented);
+        self.digest.as_slice().ct_eq(presented.as_slice()).into()
     }
 
     pub(crate) fn to_header(&self) -> HeaderValue {
-        self.0.clone()
+        self.value.clone()
     }
 }
 

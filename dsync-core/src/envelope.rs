@@ -84,17 +84,18 @@ impl<D: Serialize> Serialize for Envelope<D> {
         let mut json = serializer.serialize_struct("Envelope", 4)?;
         json.serialize_field("status", &self.status.as_u16())?;
         json.serialize_field("message", &self.message)?;
-        json.serialize_field("detail", &self.detail.as_deref().unwrap_or(empty()))?;
+        match &self.detail {
+            Some(detail) => json.serialize_field("detail", detail)?,
+            None => json.serialize_field("detail", &Empty {})?,
+        }
         json.serialize_field("data", &self.data)?;
         json.end()
     }
 }
 
-/// The form in which an empty `detail` is written.
-fn empty() -> &'static RawValue {
-    // Borrowed from the literal, so nothing is allocated.
-    serde_json::from_str("{}").expect("an empty object is JSON")
-}
+/// The form in which an empty `detail` is written: `{}`.
+#[derive(Serialize)]
+struct Empty {}
 
 impl<'de, D: Deserialize<'de> + Default> Deserialize<'de> for Envelope<D> {
     fn deserialize<R: Deserializer<'de>>(deserializer: R) -> Result<Self, R::Error> {

@@ -1,5 +1,6 @@
 //! Where a change came from, so that it is not sent back there.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -30,7 +31,7 @@ thread_local! {
 /// use dsync_core::{EntityId, EntityToken, Origin};
 ///
 /// let product = EntityToken::new("shop-product-1")?;
-/// let origin = Origin::new("p-1".parse()?, product.clone()).with_id(EntityId::new("S-1")?, "sku");
+/// let origin = Origin::of_record("p-1".parse()?, product.clone(), EntityId::new("S-1")?, "sku");
 ///
 /// let same = RealtimeRequest::update(product.clone(), "{}").with_id(EntityId::new("S-1")?, "sku")?;
 /// let other = RealtimeRequest::update(product, "{}").with_id(EntityId::new("S-2")?, "sku")?;
@@ -45,7 +46,7 @@ struct Parts {
     process_id: ProcessId,
     entity_token: EntityToken,
     /// The id, and the field whose value it is. Nothing while a create has not given it.
-    id: Option<(EntityId, String)>,
+    id: Option<(EntityId, Cow<'static, str>)>,
 }
 
 impl Origin {
@@ -59,12 +60,19 @@ impl Origin {
         }))
     }
 
-    /// Says which record is written, by the value of one of its fields.
+    /// A write to one record, named by the value of one of its fields.
     #[must_use]
-    pub fn with_id(self, id: EntityId, field: impl Into<String>) -> Self {
-        let mut parts = Arc::unwrap_or_clone(self.0);
-        parts.id = Some((id, field.into()));
-        Self(Arc::new(parts))
+    pub fn of_record(
+        process_id: ProcessId,
+        entity_token: EntityToken,
+        id: EntityId,
+        field: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            process_id,
+            entity_token,
+            id: Some((id, field.into())),
+        }))
     }
 
     /// The platform's process.
@@ -159,7 +167,12 @@ mod tests {
     #[test]
     fn a_record_that_may_be_the_same_is_one() {
         let id = |id: &str| EntityId::new(id).unwrap();
-        let origin = origin().with_id(id("7"), "id");
+        let origin = Origin::of_record(
+            ProcessId::new("p-1").unwrap(),
+            token("product"),
+            id("7"),
+            "id",
+        );
         let unnamed = RealtimeRequest::create(token("product"), "{}");
         let by_other_field = unnamed.clone().with_id(id("X"), "ean").unwrap();
         assert!(origin.is_echo(&unnamed) && origin.is_echo(&by_other_field));

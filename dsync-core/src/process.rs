@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::HeaderValue;
 
@@ -12,6 +13,8 @@ use crate::shown::cut;
 ///
 /// The platform gives it, and nothing says what it looks like; so it is any text that can travel in the
 /// header `Process-Id`: 1 to 255 bytes, no blank at either end, no control character.
+///
+/// Clones share their text.
 ///
 /// # Examples
 ///
@@ -24,7 +27,7 @@ use crate::shown::cut;
 /// # Ok::<(), dsync_core::InvalidProcessId>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessId(String);
+pub struct ProcessId(Arc<str>);
 
 impl ProcessId {
     /// A process id from its text.
@@ -33,16 +36,17 @@ impl ProcessId {
     ///
     /// [`InvalidProcessId`] if the text is empty, longer than 255 bytes, begins or ends with a blank,
     /// or has a control character.
-    pub fn new(text: impl Into<String>) -> Result<Self, InvalidProcessId> {
+    pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidProcessId> {
         const LONGEST: usize = 255;
 
-        let text = text.into();
+        let text = text.as_ref();
         let is_id = (1..=LONGEST).contains(&text.len())
             && text.trim() == text
             && !text.contains(char::is_control);
         if is_id {
-            Ok(Self(text))
+            Ok(Self(text.into()))
         } else {
+            let text = text.to_owned();
             Err(InvalidProcessId { text })
         }
     }

@@ -1,6 +1,7 @@
 //! The inbox of a program that does not outlive itself.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -26,13 +27,24 @@ pub struct MemoryInbox {
 
 #[derive(Debug, Default)]
 struct Contents {
-    processes: HashMap<ProcessId, (Seen, SystemTime)>,
-    /// In the order in which they are forgotten. An id stands here once for each time that it was
-    /// written, and counts the last time only.
-    by_age: VecDeque<(SystemTime, ProcessId)>,
+    /// Where in `by_age` a process is, counted from the first that ever was. What it does not point at is
+    /// there no more: it was written again further behind, or forgotten.
+    places: HashMap<ProcessId, u64>,
+    by_age: VecDeque<Remembered>,
+    /// How many were taken from the front of `by_age`.
+    gone: u64,
     promises: BTreeMap<u64, Promise>,
+    /// Their processes are not forgotten.
+    promised: HashSet<ProcessId>,
     reports: BTreeMap<u64, KeptReport>,
     last: u64,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    id: ProcessId,
+    seen: Seen,
+    since: SystemTime,
 }
 
 impl MemoryInbox {
@@ -54,33 +66,61 @@ impl MemoryInbox {
 
 impl Contents {
     fn remember(&mut self, id: &ProcessId, seen: Seen, now: SystemTime) {
-        self.by_age.push_back((now, id.clone()));
-        self.processes.insert(id.clone(), (seen, now));
-        let is_old = |since: SystemTime| now.duration_since(since).is_ok_and(|age| age >= KEPT_FOR);
-        while let Some((since, id)) = self.by_age.front()
-            && (is_old(*since) || self.by_age.len() > MOST)
-        {
-            let is_last = self
-                .processes
-                .get(id)
-                .is_some_and(|(_, written)| written == since);
-            if is_last && !self.is_promised(id) {
-                self.processes.remove(id);
+        self.push(Remembered {
+            id: id.clone(),
+            seen,
+            since: now,
+        });
+        // As many as one call adds, and one more: nobody waits for a thousand to be forgotten.
+        for _ in 0..2 {
+            let is_over = self.by_age.len() > MOST;
+            let first = self
+                .by_age
+                .pop_front_if(|first| is_over || is_old(first.since, now));
+            let Some(first) = first else {
+                break;
+            };
+            let place = self.gone;
+            self.gone += 1;
+            match self.places.entry(first.id.clone()) {
+                Entry::Occupied(held) if *held.get() == place => {
+                    held.remove();
+                    if self.promised.contains(&first.id) {
+                        self.push(first);
+                    }
+                }
+                _ => {}
             }
-            self.by_age.pop_front();
         }
     }
 
-    /// Looked at only for what is old, so that it may take its time.
-    fn is_promised(&self, id: &ProcessId) -> bool {
-        let mut promises = self.promises.values();
-        promises.any(|promise| promise.request.process_id() == id)
+    fn seen(&mut self, id: &ProcessId, now: SystemTime) -> Option<Seen> {
+        let known = self.get(id)?;
+        if is_old(known.since, now) && !self.promised.contains(id) {
+            return None;
+        }
+        self.get(id).map(|known| known.seen.clone())
+    }
+
+    fn push(&mut self, remembered: Remembered) {
+        let place = self.gone + self.by_age.len() as u64;
+        self.places.insert(remembered.id.clone(), place);
+        self.by_age.push_back(remembered);
+    }
+
+    fn get(&mut self, id: &ProcessId) -> Option<&mut Remembered> {
+        let place = self.places.get(id)? - self.gone;
+        self.by_age.get_mut(usize::try_from(place).ok()?)
     }
 
     fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
+}
+
+fn is_old(since: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(since).is_ok_and(|age| age >= KEPT_FOR)
 }
 
 impl Inbox for MemoryInbox {
@@ -101,10 +141,26 @@ impl Inbox for MemoryInbox {
     }
 
     fn seen<'a>(&'a self, id: &'a ProcessId, now: SystemTime) -> Keeping<'a, Option<Seen>> {
+        self.with(|contents| contents.seen(id, now))
+    }
+
+    fn seen_or_begin<'a>(
+        &'a self,
+        id: &'a ProcessId,
+        request: Fingerprint,
+        now: SystemTime,
+    ) -> Keeping<'a, Option<Seen>> {
         self.with(|contents| {
-            let (seen, since) = contents.processes.get(id)?;
-            let is_old = now.duration_since(*since).is_ok_and(|age| age >= KEPT_FOR);
-            (!is_old || contents.is_promised(id)).then(|| seen.clone())
+            let seen = contents.seen(id, now);
+            if seen.is_none() {
+                let begun = Seen {
+                    request,
+                    attempts: 1,
+                    answer: None,
+                };
+                contents.remember(id, begun, now);
+            }
+            seen
         })
     }
 
@@ -123,22 +179,17 @@ impl Inbox for MemoryInbox {
         self.with(|contents| contents.remember(id, seen, now))
     }
 
-    fn answer<'a>(
-        &'a self,
-        id: &'a ProcessId,
-        answer: &'a KeptAnswer,
-        _now: SystemTime,
-    ) -> Keeping<'a, ()> {
+    fn answer<'a>(&'a self, id: &'a ProcessId, answer: KeptAnswer) -> Keeping<'a, ()> {
         self.with(|contents| {
-            if let Some((seen, _)) = contents.processes.get_mut(id) {
-                seen.answer = Some(answer.clone());
+            if let Some(known) = contents.get(id) {
+                known.seen.answer = Some(answer);
             }
         })
     }
 
     fn forget<'a>(&'a self, id: &'a ProcessId) -> Keeping<'a, ()> {
         self.with(|contents| {
-            contents.processes.remove(id);
+            contents.places.remove(id);
         })
     }
 
@@ -154,7 +205,9 @@ impl Inbox for MemoryInbox {
                 attempts: promise.attempts,
                 answer: Some(answer.clone()),
             };
-            contents.remember(promise.request.process_id(), seen, promise.since);
+            let id = promise.request.process_id();
+            contents.promised.insert(id.clone());
+            contents.remember(id, seen, promise.since);
             let number = contents.number();
             contents.promises.insert(number, promise.clone());
             number
@@ -181,7 +234,9 @@ impl Inbox for MemoryInbox {
         now: SystemTime,
     ) -> Keeping<'a, Option<u64>> {
         self.with(|contents| {
-            contents.promises.remove(&number);
+            if let Some(promise) = contents.promises.remove(&number) {
+                contents.promised.remove(promise.request.process_id());
+            }
             report.map(|report| {
                 let number = contents.number();
                 let kept = KeptReport {

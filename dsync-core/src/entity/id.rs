@@ -17,6 +17,8 @@ use crate::shown::cut;
 /// is not empty, has no blank at either end and no control characters, and is written as UTF-8;
 /// a reader takes UTF-8, else Latin-1, because the SDKs differ (PROTOCOL section 4).
 ///
+/// Clones share their text.
+///
 /// # Examples
 ///
 /// ```
@@ -28,7 +30,7 @@ use crate::shown::cut;
 /// # Ok::<(), dsync_core::InvalidEntityId>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntityId(String);
+pub struct EntityId(Arc<str>);
 
 impl EntityId {
     /// An id from anything that has a text.
@@ -46,7 +48,7 @@ impl EntityId {
         } else if id.trim() != id {
             Err(InvalidEntityId::BlankAtEnd { id })
         } else {
-            Ok(Self(id))
+            Ok(Self(id.into()))
         }
     }
 

@@ -23,7 +23,6 @@ use crate::reply::Reply;
 use crate::routes::{RouteProblem, Routes};
 use crate::sync::Cursors;
 use crate::tokio_clock::TokioClock;
-use crate::waiting::Waiting;
 
 /// How a promised change is tried without another policy: up to 100 times within three days, the pauses
 /// growing from a second to ten minutes.
@@ -44,6 +43,7 @@ pub const DEFAULT_RETRY: RetryPolicy = RetryPolicy::new()
 /// | [`strict`](Self::strict) | no: unknown keys are named in `detail` |
 /// | [`page_size`](Self::page_size) | 100 |
 /// | [`max_body`](Self::max_body), [`read_timeout`](Self::read_timeout) | 10 MiB, 30 s |
+/// | [`max_connections`](Self::max_connections) | 500 |
 /// | [`handler_timeout`](Self::handler_timeout) | 5 min |
 /// | [`system_state`](Self::system_state), [`inbox`](Self::inbox) | in memory |
 /// | [`retry`](Self::retry) | up to 100 tries within 3 days, 1 s to 10 min apart |
@@ -80,6 +80,7 @@ pub struct ConnectorBuilder {
     strict: bool,
     page_size: usize,
     max_body: usize,
+    max_connections: usize,
     read_timeout: Duration,
     handler_timeout: Duration,
     state: SystemState,
@@ -107,6 +108,7 @@ impl ConnectorBuilder {
             strict: false,
             page_size: 100,
             max_body: 10 * 1024 * 1024,
+            max_connections: 500,
             read_timeout: Duration::from_secs(30),
             handler_timeout: Duration::from_secs(5 * 60),
             state: SystemState::new(),
@@ -155,7 +157,7 @@ impl ConnectorBuilder {
         self
     }
 
-    /// Says whether an entity takes writes before the platform has set its job. Without this it does not,
+    /// Says whether an entity takes writes as long as the platform has said nothing of its job. Without this it does not,
     /// and writes are answered 406. For tests.
     pub fn switched_on(mut self, on: bool) -> Self {
         self.switched_on = on;
@@ -170,6 +172,10 @@ impl ConnectorBuilder {
     }
 
     /// Sets how many records a page of a synchronisation has. Zero is one.
+    ///
+    /// While a run is under way a page keeps its place: asked again, it has the same interval with what is in
+    /// it by now, so it may have fewer records than this, or up to ten times as many; and the last page that
+    /// `total` promised takes what was inserted since.
     pub fn page_size(mut self, records: usize) -> Self {
         self.page_size = records.max(1);
         self
@@ -178,6 +184,14 @@ impl ConnectorBuilder {
     /// Sets how many bytes a body may have.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// Sets how many connections [`Connector::serve`] has at a time; others wait until one has ended. It
+    /// should be well below what the operating system lets a program open (`ulimit -n`), or senders who do
+    /// nothing but connect take the files away that a handler needs.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections.max(1);
         self
     }
 
@@ -228,7 +242,8 @@ impl ConnectorBuilder {
     }
 
     /// Sets how often, how long and how fast a promised change is tried: [`DEFAULT_RETRY`] or another. The
-    /// deadline counts from the promise.
+    /// request itself is the first attempt, and a promise is tried at least once more. The deadline counts
+    /// from its first attempt.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
@@ -292,13 +307,14 @@ impl ConnectorBuilder {
         let reports = self.inbox.reports().map_err(BuildError::State)?;
         let mut keys = vec![key];
         keys.extend(self.previous);
-        Ok(Connector(Arc::new(Inner {
+        let connector = Connector(Arc::new(Inner {
             keys: RwLock::new(keys),
             data_layout_reply: Reply::new(&Envelope::ok(&data_layout)),
             data_layout,
             entities,
             routes,
             max_body: self.max_body,
+            max_connections: self.max_connections,
             read_timeout: self.read_timeout,
             handler_timeout: self.handler_timeout,
             first_switch: if self.switched_on {
@@ -311,13 +327,20 @@ impl ConnectorBuilder {
             inbox: self.inbox,
             flights: Flights::default(),
             lanes: Lanes::default(),
-            promises: Promises::new(Waiting::new(promised), reports),
+            promises: Promises::default(),
             retry: self.retry,
             reporter: self.reporter,
             callback: self.callback,
             cursors: Cursors::default(),
             clock: self.clock.unwrap_or_else(|| Box::new(TokioClock::new())),
-        })))
+        }));
+        promised
+            .into_iter()
+            .for_each(|promised| connector.add_promised(promised));
+        reports
+            .into_iter()
+            .for_each(|report| connector.add_report(report));
+        Ok(connector)
     }
 }
 

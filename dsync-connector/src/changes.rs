@@ -2,9 +2,11 @@
 
 use dsync_core::wire::{EntityRequest, Refusal};
 use dsync_core::{EntityId, Origin, ProcessId, Switch};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
+use http::StatusCode;
 
 use std::future::ready;
+use std::pin::pin;
 
 use crate::connector::logged;
 use crate::entity::{Done, Named, Prepared, Registered};
@@ -14,6 +16,7 @@ use crate::inbox::{Fingerprint, Seen};
 use crate::lanes::InLanes;
 use crate::promises::Promising;
 use crate::reply::Reply;
+use crate::waiting::whole_lane;
 use crate::{Connector, Context};
 
 /// The turn of a change: nobody else is at its record.
@@ -30,13 +33,34 @@ struct Located<'a> {
     inside: InLanes<'a>,
 }
 
-impl Turn<'_> {
-    fn lanes(&self) -> Vec<String> {
+impl<'a> Turn<'a> {
+    /// The turn of a record that is named by its primary key.
+    fn at(named: InLanes<'a>) -> Self {
+        Self {
+            named,
+            located: None,
+        }
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &String> {
         let located = self
             .located
             .iter()
             .flat_map(|located| located.inside.names());
-        self.named.names().iter().chain(located).cloned().collect()
+        self.named.names().iter().chain(located)
+    }
+
+    /// The same, and that it may be any record where it is not known which.
+    fn lanes_of_promise(&self, entity: &str) -> Vec<String> {
+        let mut lanes: Vec<_> = self.lanes().cloned().collect();
+        if self
+            .located
+            .as_ref()
+            .is_some_and(|located| located.id.is_none())
+        {
+            lanes.push(whole_lane(entity));
+        }
+        lanes
     }
 }
 
@@ -62,28 +86,77 @@ impl Connector {
     }
 
     /// The only request of its process that is here now.
-    async fn first(
+    fn first<'a>(
+        &'a self,
+        entity: &'a Registered,
+        request: &'a EntityRequest,
+        fingerprint: Fingerprint,
+    ) -> impl Future<Output = Reply> + Send + 'a {
+        let name = entity.entity.layout().name();
+        let known_of = self.0.state.entity(name);
+        let switch = match known_of.switch {
+            Switch::Unknown => self.0.first_switch,
+            known => known,
+        };
+        let shared_key = entity.shared_key(known_of);
+        let prepared = if switch == Switch::On {
+            entity.entity.prepare(request, shared_key.as_deref())
+        } else {
+            let entity = name.to_owned();
+            Err(Refusal::NotSwitchedOn { entity })
+        };
+        match prepared {
+            Ok(prepared) => {
+                Either::Left(self.carry_out(entity, request, fingerprint, prepared, shared_key))
+            }
+            // Boxed, as it is seldom.
+            Err(refusal) => Either::Right(Box::pin(self.refuse(request, fingerprint, refusal))),
+        }
+    }
+
+    /// What took effect keeps its answer, whatever is refused now.
+    async fn refuse(
+        &self,
+        request: &EntityRequest,
+        fingerprint: Fingerprint,
+        refusal: Refusal,
+    ) -> Reply {
+        let inner = &*self.0;
+        match inner
+            .inbox
+            .seen(request.process_id(), inner.clock.now())
+            .await
+        {
+            Err(error) => self.not_kept(&error),
+            Ok(seen) => match known(seen, fingerprint) {
+                Ok(_) => Reply::refused(&refusal),
+                Err(reply) => reply,
+            },
+        }
+    }
+
+    async fn carry_out(
         &self,
         entity: &Registered,
         request: &EntityRequest,
         fingerprint: Fingerprint,
+        mut prepared: Prepared,
+        shared_key: Option<String>,
     ) -> Reply {
         let (inner, id) = (&*self.0, request.process_id());
-        let shared_key = self.shared_key(entity);
-        let prepared = self.prepare(entity, request, shared_key.as_deref());
-        let mut prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(refused) => {
-                // What took effect keeps its answer, whatever is refused now.
-                return match inner.inbox.seen(id, inner.clock.now()).await {
-                    Err(error) => self.not_kept(&error),
-                    Ok(seen) => known(seen, fingerprint).err().unwrap_or(refused),
-                };
-            }
-        };
+        let name = entity.entity.layout().name();
         // The first thing that is waited for, so that the turns of a record are those of arrival.
         let lanes = std::mem::take(&mut prepared.lanes);
-        let inside = inner.lanes.enter(lanes).await;
+        let inside = match inner.lanes.try_enter(lanes) {
+            Ok(inside) => inside,
+            Err(lanes) => match Box::pin(self.enter_in_time(lanes)).await {
+                Some(inside) => inside,
+                None => {
+                    let message = "an earlier change of the same record takes too long: ask again";
+                    return Reply::plain(StatusCode::INTERNAL_SERVER_ERROR, message);
+                }
+            },
+        };
 
         let now = inner.clock.now();
         let attempts = match inner.inbox.seen_or_begin(id, fingerprint, now).await {
@@ -96,22 +169,28 @@ impl Connector {
         // The field is kept with the id, so that it means the same record whatever the shared key is later.
         let id_field = prepared.id.as_ref().map(|(_, field)| *field);
         let promising = |lanes: Vec<String>| Promising {
-            entity: entity.entity.layout().name(),
+            entity: name,
             request: with_id_field(request, id_field),
             fingerprint,
             lanes,
         };
         let context = self.change_context(entity, request, &prepared, attempts + 1, shared_key);
-        let turn = match self.turn(entity, &context, &prepared, inside).await {
-            Ok(turn) => turn,
-            Err((error, inside)) => {
-                let promising = promising(inside.names().to_vec());
-                return self.not_done(error, promising, attempts + 1).await;
-            }
+        let turn = match &prepared.named_by {
+            None => Turn::at(inside),
+            // Boxed, as it is seldom.
+            Some(_) => match Box::pin(self.turn(entity, &context, &prepared, inside)).await {
+                Ok(turn) => turn,
+                Err((error, inside)) => {
+                    let mut lanes = inside.names().to_vec();
+                    lanes.push(whole_lane(name));
+                    return self.not_done(error, promising(lanes), attempts + 1).await;
+                }
+            },
         };
-        if inner.promises.waiting.is_ahead_of(&turn.lanes()) {
+        self.look_up();
+        if inner.promises.waiting.is_ahead_of(name, turn.lanes()) {
             let reason = "an earlier change of the same record waits".to_owned();
-            let promising = promising(turn.lanes());
+            let promising = promising(turn.lanes_of_promise(name));
             return self.promise(promising, attempts, None, reason).await;
         }
         if attempts > 0 {
@@ -126,7 +205,7 @@ impl Connector {
         let done = match self.run(context, prepared, &turn).await {
             Ok(done) => done,
             Err(error) => {
-                let promising = promising(turn.lanes());
+                let promising = promising(turn.lanes_of_promise(name));
                 return self.not_done(error, promising, attempts + 1).await;
             }
         };
@@ -138,22 +217,13 @@ impl Connector {
         reply
     }
 
-    /// A change that the entity takes, and that fits its layout.
-    #[expect(
-        clippy::result_large_err,
-        reason = "an answer is moved once a request, which a box would not make cheaper"
-    )]
-    fn prepare(
-        &self,
-        entity: &Registered,
-        request: &EntityRequest,
-        shared_key: Option<&str>,
-    ) -> Result<Prepared, Reply> {
-        if let Some(refused) = self.switched_off(entity) {
-            return Err(refused);
+    /// The turn in some lanes; nothing if others are in them for longer than a handler may take.
+    async fn enter_in_time(&self, lanes: Vec<String>) -> Option<InLanes<'_>> {
+        let late = pin!(async { tokio::time::sleep(self.0.handler_timeout).await });
+        match select(pin!(self.0.lanes.enter(lanes)), late).await {
+            Either::Left((inside, _)) => Some(inside),
+            Either::Right(_) => None,
         }
-        let prepared = entity.entity.prepare(request, shared_key);
-        prepared.map_err(|refusal| Reply::refused(&refusal))
     }
 
     /// What becomes of a change that was not carried out. Boxed, as it is seldom: the future of every
@@ -172,7 +242,8 @@ impl Connector {
                 kind => HandlerError(kind),
             };
             logged(promising.entity, &error);
-            if !error.may_have_taken_effect() {
+            // What an earlier attempt did is not undone by the refusal of a later one.
+            if !error.may_have_taken_effect() && attempt == 1 {
                 self.forget(promising.request.process_id()).await;
             }
             Reply::of_error(promising.entity, &error)
@@ -218,8 +289,7 @@ impl Connector {
     ) -> Result<Turn<'a>, (HandlerError, InLanes<'a>)> {
         let located = match &prepared.named_by {
             None => None,
-            // Boxed, as it is seldom.
-            Some(name) => match Box::pin(self.locate(entity, context, prepared, name)).await {
+            Some(name) => match self.locate(entity, context, prepared, name).await {
                 Ok(located) => Some(located),
                 Err(error) => return Err((error, named)),
             },
@@ -265,19 +335,6 @@ impl Connector {
             (prepared.run)(context, located)
         };
         self.in_time(running)
-    }
-
-    fn switched_off(&self, entity: &Registered) -> Option<Reply> {
-        let name = entity.entity.layout().name();
-        let switch = match self.0.state.entity(name).switch {
-            Switch::Unknown => self.0.first_switch,
-            known => known,
-        };
-        (switch != Switch::On).then(|| {
-            Reply::refused(&Refusal::NotSwitchedOn {
-                entity: name.to_owned(),
-            })
-        })
     }
 }
 

@@ -12,8 +12,8 @@ use dsync_core::wire::{EntityRequest, RecordAccess, Refusal, authenticate_any, h
 use dsync_core::{AuthToken, Clock, DataLayout, Reporter, Switch, SystemState};
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use http::header::CONTENT_LENGTH;
-use http::{Method, Request, Response, StatusCode, request};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 
 use crate::builder::ConnectorBuilder;
 use crate::entity::{Named, Registered, Running};
@@ -85,6 +85,7 @@ pub(crate) struct Inner {
     pub(crate) entities: Vec<Registered>,
     pub(crate) routes: Routes,
     pub(crate) max_body: usize,
+    pub(crate) max_connections: usize,
     pub(crate) read_timeout: Duration,
     pub(crate) handler_timeout: Duration,
     pub(crate) first_switch: Switch,
@@ -107,10 +108,10 @@ pub(crate) struct Admitted {
     route: Route,
 }
 
-/// What a request asks for.
-enum Work<'a> {
+/// What a request asks for. The number is that of the entity.
+enum Work {
     DataLayout,
-    Record(&'a Registered, Result<EntityRequest, Refusal>),
+    Record(usize, Result<EntityRequest, Refusal>),
     Other(Route, Box<Request<Bytes>>),
 }
 
@@ -190,6 +191,9 @@ impl Connector {
             };
             return refused(Reply::refused(&refusal).with_allow(allow));
         }
+        if let Some(refused) = encoded(&head.headers) {
+            return Err(about.answered(refused));
+        }
         let stated = head.headers.get(CONTENT_LENGTH);
         let stated = stated.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if stated.is_some_and(|length| length > self.0.max_body as u64) {
@@ -212,21 +216,16 @@ impl Connector {
         &self,
         admitted: Admitted,
         request: Request<Bytes>,
-    ) -> impl Future<Output = Response<Bytes>> + Send {
+    ) -> impl Future<Output = Response<Bytes>> + Send + use<> {
+        let connector = self.clone();
         let mut about = About::new(request.method());
         let work = match admitted.route {
-            Route::Record(number) => {
-                let entity = self.entity(number, &mut about);
-                Work::Record(entity, EntityRequest::decode(&request))
-            }
-            Route::DataLayout => {
-                about.operation = "datalayout";
-                Work::DataLayout
-            }
+            Route::Record(number) => Work::Record(number, EntityRequest::decode(&request)),
+            Route::DataLayout => Work::DataLayout,
             route => Work::Other(route, Box::new(request)),
         };
         async move {
-            let reply = AssertUnwindSafe(self.reply(work, &mut about))
+            let reply = AssertUnwindSafe(connector.reply(work, &mut about))
                 .catch_unwind()
                 .await
                 // The panic itself was reported when it happened.
@@ -235,18 +234,35 @@ impl Connector {
         }
     }
 
-    async fn reply(&self, work: Work<'_>, about: &mut About) -> Reply {
-        match work {
-            Work::DataLayout => self.0.data_layout_reply.clone(),
-            Work::Record(_, Err(refusal)) => Reply::refused(&refusal),
-            Work::Record(entity, Ok(request)) => {
-                about.process_id = Some(request.process_id().clone());
-                match request.access() {
-                    RecordAccess::Read => Box::pin(self.read(entity, &request)).await,
-                    RecordAccess::Change(_) => self.change(entity, &request).await,
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the future of an async fn holds its arguments twice"
+    )]
+    fn reply<'a>(
+        &'a self,
+        work: Work,
+        about: &'a mut About,
+    ) -> impl Future<Output = Reply> + Send + 'a {
+        async move {
+            match work {
+                Work::DataLayout => {
+                    about.operation = "datalayout";
+                    self.0.data_layout_reply.clone()
                 }
+                Work::Record(number, Err(refusal)) => {
+                    self.entity(number, about);
+                    Reply::refused(&refusal)
+                }
+                Work::Record(number, Ok(request)) => {
+                    about.process_id = Some(request.process_id().clone());
+                    let entity = self.entity(number, about);
+                    match request.access() {
+                        RecordAccess::Read => Box::pin(self.read(entity, &request)).await,
+                        RecordAccess::Change(_) => self.change(entity, &request).await,
+                    }
+                }
+                Work::Other(route, request) => Box::pin(self.other(route, &request, about)).await,
             }
-            Work::Other(route, request) => Box::pin(self.other(route, &request, about)).await,
         }
     }
 
@@ -271,7 +287,7 @@ impl Connector {
             Route::SetSharedKey(entity) => {
                 about.operation = "set_sharedkey";
                 let entity = self.entity(entity, about);
-                self.set_shared_key(entity, request).await
+                self.set_shared_key(entity, request)
             }
             Route::DataLayout | Route::Record(_) => unreachable!("`answer` has taken them out"),
         };
@@ -340,13 +356,8 @@ impl Connector {
     }
 
     pub(crate) fn shared_key(&self, entity: &Registered) -> Option<String> {
-        let layout = entity.entity.layout();
-        let is_primary = |name: &String| {
-            let primary = layout.primary_key();
-            primary.is_some_and(|field| field.name() == name)
-        };
-        let state = self.0.state.entity(layout.name());
-        state.shared_key.filter(|name| !is_primary(name))
+        let name = entity.entity.layout().name();
+        entity.shared_key(self.0.state.entity(name))
     }
 
     /// Nothing was carried out, because nothing could have been remembered of it.
@@ -412,6 +423,22 @@ fn not_allowed(route: &Route, method: &Method) -> Option<(&'static str, &'static
         ),
     };
     (!methods.contains(method)).then_some((allow, allowed))
+}
+
+/// Bodies are read as they come, so one that is packed is not what it says it is.
+fn encoded(headers: &HeaderMap) -> Option<Reply> {
+    let is_other = |name, known: &str| {
+        let mut values = headers.get_all(name).iter();
+        values.any(|value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(known.as_bytes()))
+    };
+    let message = if is_other(TRANSFER_ENCODING, "chunked") {
+        "the body must not be packed: send it without Transfer-Encoding, or with chunked alone"
+    } else if is_other(CONTENT_ENCODING, "identity") {
+        "the body must not be packed: send it without Content-Encoding"
+    } else {
+        return None;
+    };
+    Some(Reply::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
 }
 
 /// Marks every API key that came, so that no log and no error can show it.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dsync_core::wire::{EntityRequest, Operation, RecordAccess, Refusal, encode_record, headers};
 use dsync_core::{
-    EntityId, EntityLayout, EntityToken, FieldLayout, FieldType, Origin, Update, id_text, read_id,
-    read_record,
+    EntityId, EntityLayout, EntityState, EntityToken, Fault, Faults, FieldLayout, FieldType,
+    InvalidEntityId, Origin, Update, id_text, read_id, read_record,
 };
 use http::StatusCode;
 use serde::ser::SerializeMap;
@@ -37,7 +37,7 @@ pub(crate) trait Entity: Send + Sync {
     fn read<'a>(&'a self, context: &'a Context, named: Named) -> Running<'a, Option<Bytes>>;
 
     /// Whether records can be found by this field: its handler may not be able to.
-    fn finds<'a>(&'a self, context: &'a Context, field: &'static FieldLayout) -> Running<'a, ()>;
+    fn finds_by(&self, field: &FieldLayout) -> bool;
 
     /// The primary key of a record that is named by another field.
     fn locate<'a>(
@@ -144,11 +144,6 @@ impl Named {
         self.field.is_primary_key()
     }
 
-    /// The field, where it is not the primary key.
-    fn other_field(&self) -> Option<&'static FieldLayout> {
-        (!self.is_primary()).then_some(self.field)
-    }
-
     fn unless_primary(&self) -> Option<Self> {
         (!self.is_primary()).then(|| self.clone())
     }
@@ -189,8 +184,8 @@ fn unknown_field(name: &str, primary: &FieldLayout, shared_key: Option<&str>) ->
 /// Those of primary keys come last in their order, because a record that is named by another field is located
 /// only when its turn by that field has come.
 fn lane(layout: &EntityLayout, field: &FieldLayout, id: &EntityId) -> String {
-    let class = if field.is_primary_key() { 'b' } else { 'a' };
-    format!("{class}\n{}\n{}\n{id}", layout.name(), field.name())
+    let class = if field.is_primary_key() { "b" } else { "a" };
+    [class, layout.name(), field.name(), id.as_str()].join("\n")
 }
 
 pub(crate) fn primary_key(layout: &'static EntityLayout) -> &'static FieldLayout {
@@ -216,8 +211,6 @@ impl<T, H> Handling<T, H> {
     }
 
     fn known(&self, unknown_keys: &[String]) -> Result<(), Refusal> {
-        use dsync_core::{Fault, Faults};
-
         let mut faults = unknown_keys
             .iter()
             .filter(|_| self.strict)
@@ -250,13 +243,15 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
             let own = record
                 .primary_key()
                 .to_entity_id()
-                .map_err(|error| fault(layout, primary, &error.to_string()))?;
+                .map_err(|error| fault(layout, primary, &error))?;
             lanes.push(lane(layout, primary, &own));
             id = Some((own, primary.name()));
         }
         let mut answer_by = primary;
         let mut shared_value = None;
-        if let Some(field) = shared_key.and_then(|name| field(layout, name))
+        // What the platform says of a read-only field is dropped.
+        let shared_key = shared_key.and_then(|name| field(layout, name));
+        if let Some(field) = shared_key.filter(|field| !field.is_read_only())
             && let Some(value) = value_of(request.body(), field.name())
         {
             let shared = named_by(layout, field, &value)?;
@@ -276,7 +271,7 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
                     let id = handler.create(&context, record).await?;
                     let value = match shared_value {
                         Some(value) => value,
-                        None => to_raw_value(&id)?,
+                        None => given_id::<T, H>(&id)?,
                     };
                     Ok(Done {
                         status: StatusCode::CREATED,
@@ -288,7 +283,12 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
         })
     }
 
-    fn update(&self, request: &EntityRequest, named: Named) -> Result<Prepared, Refusal> {
+    fn update(
+        &self,
+        request: &EntityRequest,
+        named: Named,
+        shared_key: Option<&str>,
+    ) -> Result<Prepared, Refusal> {
         let layout = T::LAYOUT;
         let change = Update::<T>::read(named.id.clone(), request.body())?;
         let unknown_keys = change.unknown_keys().to_vec();
@@ -296,7 +296,8 @@ impl<T: Record, H: Handler<T>> Handling<T, H> {
         let mut lanes = vec![named.lane(layout)];
         // A change that gives the record another id concerns that one, too.
         let (mut new_id, mut located_lanes) = (None, Vec::new());
-        for field in [Some(primary_key(layout)), named.other_field()]
+        let shared_key = shared_key.and_then(|name| field(layout, name));
+        for field in [Some(primary_key(layout)), shared_key]
             .into_iter()
             .flatten()
         {
@@ -366,20 +367,13 @@ impl<T: Record, H: Handler<T>> Entity for Handling<T, H> {
             let id = request
                 .entity_id()
                 .expect("a request that is no create has one");
-            Named::new(T::LAYOUT, id, request.entity_id_field(), shared_key)
+            let named = Named::new(T::LAYOUT, id, request.entity_id_field(), shared_key)?;
+            self.canonical(named)
         };
         match request.access() {
             RecordAccess::Change(Operation::Create) => self.create(request, shared_key),
-            RecordAccess::Change(Operation::Update) => {
-                let named = named()?;
-                self.check_id(&named)?;
-                self.update(request, named)
-            }
-            RecordAccess::Change(Operation::Delete) => {
-                let named = named()?;
-                self.check_id(&named)?;
-                Ok(self.delete(named))
-            }
+            RecordAccess::Change(Operation::Update) => self.update(request, named()?, shared_key),
+            RecordAccess::Change(Operation::Delete) => Ok(self.delete(named()?)),
             RecordAccess::Read => unreachable!("a read is no change"),
         }
     }
@@ -398,13 +392,8 @@ impl<T: Record, H: Handler<T>> Entity for Handling<T, H> {
         })
     }
 
-    fn finds<'a>(&'a self, context: &'a Context, field: &'static FieldLayout) -> Running<'a, ()> {
-        Box::pin(async move {
-            self.handler
-                .find(context, field.name(), &Value::Null)
-                .await
-                .map(drop)
-        })
+    fn finds_by(&self, field: &FieldLayout) -> bool {
+        self.handler.finds_by(field.name())
     }
 
     fn locate<'a>(
@@ -443,29 +432,68 @@ impl<T: Record, H: Handler<T>> Entity for Handling<T, H> {
                 Some(id) => Some(read_id(primary_key(T::LAYOUT), id)?),
                 None => None,
             };
-            let records = self.handler.page(context, after.as_ref(), limit).await?;
-            records
-                .into_iter()
-                .map(|record| {
+            let mut asked = limit;
+            loop {
+                let mut records = self.handler.page(context, after.as_ref(), asked).await?;
+                let got = records.len();
+                // The platform could not name these, and the others need not suffer.
+                records.retain(|record| match record.primary_key().to_entity_id() {
+                    Ok(_) => true,
+                    Err(error) => {
+                        let entity = T::LAYOUT.name();
+                        tracing::warn!(entity, %error, "a record is left out of a synchronisation");
+                        false
+                    }
+                });
+                let left_out = got - records.len();
+                let is_end = got < asked;
+                if !is_end && records.len() < limit && asked > limit.saturating_mul(10) {
+                    return Err(std::io::Error::other(
+                        "too many records in a row have an id that cannot travel",
+                    )
+                    .into());
+                }
+                // Fewer than the limit say that no more follow, so the place of each is filled.
+                if !is_end && records.len() < limit {
+                    asked += left_out;
+                    continue;
+                }
+                records.truncate(limit);
+                let page = records.into_iter().map(|record| {
                     let id = record.primary_key().to_entity_id()?;
-                    let json = encode_record(&record)?;
-                    let json = String::from_utf8(json.into())?;
+                    let json = String::from_utf8(encode_record(&record)?.into())?;
                     Ok((id, RawValue::from_string(json)?))
-                })
-                .collect()
+                });
+                return page.collect();
+            }
         })
     }
 }
 
 impl<T: Record, H: Handler<T>> Handling<T, H> {
-    /// An id that cannot be one is refused before anything else is done.
-    fn check_id(&self, named: &Named) -> Result<(), Refusal> {
-        if named.is_primary() {
-            read_id::<H::Id>(named.field, &named.id).map(drop)
+    /// The one way of writing an id of which there may be several: a UUID in capitals is the same one. An id
+    /// that cannot be one is refused before anything else is done.
+    fn canonical(&self, named: Named) -> Result<Named, Refusal> {
+        let Named { id, field } = named;
+        let id = if field.is_primary_key() {
+            let read = read_id::<H::Id>(field, &id)?;
+            id_text(&read).unwrap_or(id)
         } else {
-            read_id::<Value>(named.field, &named.id).map(drop)
-        }
+            read_id::<Value>(field, &id)?;
+            canonical_value(field, id)
+        };
+        Ok(Named { id, field })
     }
+}
+
+/// A number as it is written shortest: `1.50` and `1.5` name the same record.
+fn canonical_value(field: &FieldLayout, id: EntityId) -> EntityId {
+    let is_float = field.field_type() == FieldType::Number
+        && id.as_str().bytes().any(|byte| b".eE".contains(&byte));
+    let shortest = is_float.then(|| id.as_str().parse::<f64>().ok()).flatten();
+    shortest
+        .and_then(|number| EntityId::new(number).ok())
+        .unwrap_or(id)
 }
 
 /// The work of a handler, within the scope of its origin from its first line on.
@@ -513,22 +541,48 @@ fn named_by(
         Ok(text) => EntityId::new(text),
         Err(_) => EntityId::new(value.get()),
     };
-    id.map_err(|error| fault(layout, field, &error.to_string()))
+    id.map(|id| canonical_value(field, id))
+        .map_err(|error| fault(layout, field, &error))
 }
 
 fn field(layout: &'static EntityLayout, name: &str) -> Option<&'static FieldLayout> {
     layout.fields().iter().find(|field| field.name() == name)
 }
 
-fn fault(layout: &EntityLayout, field: &FieldLayout, problem: &str) -> Refusal {
-    use dsync_core::{Fault, Faults};
-
+fn fault(layout: &EntityLayout, field: &FieldLayout, error: &InvalidEntityId) -> Refusal {
     let treekey = format!("{}.{}", layout.name(), field.name());
-    Refusal::Record(Faults::from(Fault::new(treekey, problem)))
+    let message = format!("cannot name a record: {error}");
+    Refusal::Record(Faults::from(Fault::new(treekey, message)))
+}
+
+/// The id that a handler gave a record, as the layout has it.
+fn given_id<T: Record, H: Handler<T>>(id: &H::Id) -> Handled<Box<RawValue>> {
+    let value = to_raw_value(id)?;
+    let primary = primary_key(T::LAYOUT);
+    let is_text = value.get().starts_with('"');
+    if is_text == matches!(primary.field_type(), FieldType::Number | FieldType::Boolean) {
+        return Err(std::io::Error::other(format!(
+            "the handler's `Id` is `{}`, but the primary key {:?} of {:?} is of the type {}: make it that of the field",
+            std::any::type_name::<H::Id>(),
+            primary.name(),
+            T::LAYOUT.name(),
+            primary.field_type(),
+        ))
+        .into());
+    }
+    Ok(value)
 }
 
 /// An entity as the connector knows it.
 pub(crate) struct Registered {
     pub(crate) entity: Box<dyn Entity>,
     pub(crate) token: EntityToken,
+}
+
+impl Registered {
+    /// The field by which the platform names records, where that is not the primary key.
+    pub(crate) fn shared_key(&self, known: EntityState) -> Option<String> {
+        let primary = primary_key(self.entity.layout()).name();
+        known.shared_key.filter(|field| field != primary)
+    }
 }

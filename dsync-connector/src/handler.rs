@@ -148,8 +148,6 @@ pub trait Handler<T: Record>: Send + Sync + 'static {
     /// Puts a whole record in the place of the one with this id. The default of
     /// [`update`](Self::update) ends with it.
     ///
-    /// The record may have another primary key than `id`: then it changes its id.
-    ///
     /// # Errors
     ///
     /// [`HandlerError`]: refused, later, or any error of the program;
@@ -166,10 +164,10 @@ pub trait Handler<T: Record>: Send + Sync + 'static {
 
     /// Carries out an update, which is often partial: the platform maps some fields, likely.
     ///
-    /// The default reads the record, merges the change into it, and stores the whole. An interrupted attempt
-    /// may do that twice, which is the same as once unless the change gives the record another primary key:
-    /// then the second attempt does not find it. A handler that allows such changes tells the two apart by
-    /// [`Context::attempt`].
+    /// The default reads the record, merges the change into it, and stores the whole. It refuses a change that
+    /// gives the record another primary key: a handler that allows it has to take the old one away, and to
+    /// know its own work again if an attempt was interrupted (see [`Context::attempt`]), so it implements
+    /// this.
     ///
     /// # Errors
     ///
@@ -181,6 +179,12 @@ pub trait Handler<T: Record>: Send + Sync + 'static {
         change: Update<T>,
     ) -> impl Future<Output = Handled<()>> + Send {
         async move {
+            if change.changes_primary_key() {
+                let name = T::LAYOUT.name();
+                return Err(HandlerError::refused(format!(
+                    "the primary key of a {name} cannot be changed here: delete it, and create another"
+                )));
+            }
             let current = self.read(context, id).await?;
             let current = current.ok_or_else(HandlerError::not_found)?;
             let merged = change.merge(&current)?;
@@ -198,12 +202,19 @@ pub trait Handler<T: Record>: Send + Sync + 'static {
         async { Err(HandlerError::unsupported("delete")) }
     }
 
+    /// Whether [`find`](Self::find) can find records by a field. A shared key that it cannot is refused.
+    fn finds_by(&self, field: &str) -> bool {
+        let _ = field;
+        false
+    }
+
     /// Finds the record that has a value in a field: asked where the platform has set a shared key, and
-    /// names records by it.
+    /// names records by it. It is asked twice for each change, so it should be quick; and no two records
+    /// should have the same value.
     ///
     /// # Errors
     ///
-    /// [`HandlerError`]; the default cannot find any, so no shared key can be set.
+    /// [`HandlerError`], where an answer cannot be had.
     fn find(
         &self,
         context: &Context,
@@ -226,6 +237,8 @@ pub trait Handler<T: Record>: Send + Sync + 'static {
 
     /// Gives out the records that come next: at most `limit` of those whose primary key is greater than
     /// `after`, or from the first one on, ordered by primary key.
+    ///
+    /// Fewer than `limit` say that no more follow. The record `after` itself is not among them.
     ///
     /// By key and not by position, so that records which come and go between two pages shift nothing:
     /// `select .. where id > ?1 order by id limit ?2`.
@@ -281,6 +294,7 @@ pub(crate) enum Kind {
     Failed(Box<dyn StdError + Send + Sync>),
     Panicked,
     TooSlow(Duration),
+    Unsurvived,
 }
 
 impl HandlerError {
@@ -293,7 +307,8 @@ impl HandlerError {
         })
     }
 
-    /// Sets how long the connector waits at least before it tries again, after [`later`](Self::later).
+    /// Sets how long the connector waits at least before it tries again, after [`later`](Self::later). At the
+    /// first time that is waited for whatever the policy says; later it may be a reason to give up.
     #[must_use]
     pub fn with_pause(mut self, least: Duration) -> Self {
         if let Kind::Later { pause, .. } = &mut self.0 {
@@ -327,7 +342,10 @@ impl HandlerError {
 
     /// Whether the handler did not come to its own end, so that some of the change may have happened.
     pub(crate) fn may_have_taken_effect(&self) -> bool {
-        matches!(self.0, Kind::Failed(_) | Kind::Panicked | Kind::TooSlow(_))
+        matches!(
+            self.0,
+            Kind::Failed(_) | Kind::Panicked | Kind::TooSlow(_) | Kind::Unsurvived
+        )
     }
 
     /// What the platform may be told of it.
@@ -341,7 +359,9 @@ impl HandlerError {
             Kind::Unsupported(what) => {
                 format!("this connector cannot do that: its handler of {entity:?} has no `{what}`")
             }
-            Kind::Failed(_) | Kind::Panicked | Kind::TooSlow(_) => FAILED.to_owned(),
+            Kind::Failed(_) | Kind::Panicked | Kind::TooSlow(_) | Kind::Unsurvived => {
+                FAILED.to_owned()
+            }
         }
     }
 
@@ -351,6 +371,24 @@ impl HandlerError {
 
     pub(crate) fn panicked() -> Self {
         Self(Kind::Panicked)
+    }
+
+    /// Every try was made, and the program did not come to the end of the last one.
+    pub(crate) fn unsurvived() -> Self {
+        Self(Kind::Unsurvived)
+    }
+
+    /// Whether it says later.
+    #[must_use]
+    pub fn is_later(&self) -> bool {
+        matches!(self.0, Kind::Later { .. })
+    }
+
+    /// Whether it is final: refused, not found, or not supported. What is neither that nor later is a failure
+    /// of the program.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        !self.is_later() && !self.may_have_taken_effect()
     }
 
     fn from_refusal(refusal: Refusal) -> Self {
@@ -386,6 +424,7 @@ impl fmt::Display for HandlerError {
             Kind::Failed(error) => error.fmt(f),
             Kind::Panicked => f.write_str("the handler panicked"),
             Kind::TooSlow(limit) => write!(f, "the handler took longer than {limit:?}"),
+            Kind::Unsurvived => f.write_str("the program did not outlive the last attempt"),
         }
     }
 }

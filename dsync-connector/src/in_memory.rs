@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dsync_core::wire::encode_record;
-use dsync_core::{FieldType, read_id};
+use dsync_core::{FieldType, Update, read_id};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -179,6 +179,13 @@ where
         Ok(self.records().get(id).cloned())
     }
 
+    /// Also one that gives the record another primary key.
+    async fn update(&self, context: &Context, id: &I, change: Update<T>) -> Handled<()> {
+        let current = self.records().get(id).cloned();
+        let merged = change.merge(&current.ok_or_else(HandlerError::not_found)?)?;
+        self.store(context, id, merged).await
+    }
+
     async fn store(&self, _context: &Context, id: &I, record: T) -> Handled<()> {
         let new_id: I = own_id(&record)?;
         let mut records = self.records();
@@ -202,6 +209,10 @@ where
             Some(_) => Ok(()),
             None => Err(HandlerError::not_found()),
         }
+    }
+
+    fn finds_by(&self, _field: &str) -> bool {
+        true
     }
 
     async fn find(&self, _context: &Context, field: &str, value: &Value) -> Handled<Option<I>> {

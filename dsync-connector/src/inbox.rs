@@ -187,16 +187,18 @@ impl Fingerprint {
             Some(request.access().as_str().as_bytes()),
             request.entity_id().map(EntityId::as_str).map(str::as_bytes),
             request.entity_id_field().map(str::as_bytes),
-            Some(request.body()),
         ];
-        let mut digest = Sha256::new();
+        // Its length before each part, so that no two lists of parts are the same bytes; an absent one has a
+        // length that no part can have.
+        let mut bytes = Vec::with_capacity(256);
         for part in parts {
-            // Its length before each part, so that no two lists of parts are the same bytes; an
-            // absent one has a length that no part can have.
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
-            digest.update(length.to_be_bytes());
-            digest.update(part.unwrap_or_default());
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(part.unwrap_or_default());
         }
+        let mut digest = Sha256::new();
+        digest.update(&bytes);
+        digest.update(request.body());
         Self(digest.finalize().into())
     }
 

@@ -7,8 +7,8 @@ use http::{Request, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::Connector;
-use crate::connector::logged;
 use crate::entity::Registered;
+use crate::handler::HandlerError;
 use crate::reply::Reply;
 
 impl Connector {
@@ -36,7 +36,7 @@ impl Connector {
     }
 
     /// `entity/<name>/set_sharedkey`: the field by which both sides recognise a record.
-    pub(crate) async fn set_shared_key(
+    pub(crate) fn set_shared_key(
         &self,
         entity: &Registered,
         request: &Request<Bytes>,
@@ -67,12 +67,9 @@ impl Connector {
                     ),
                 ));
             };
-            if !field.is_primary_key() {
-                let context = self.sync_context(entity);
-                if let Err(error) = self.in_time(entity.entity.finds(&context, field)).await {
-                    logged(layout.name(), &error);
-                    return Ok(Reply::of_error(layout.name(), &error));
-                }
+            if !field.is_primary_key() && !entity.entity.finds_by(field) {
+                let error = HandlerError::unsupported("find");
+                return Ok(Reply::of_error(layout.name(), &error));
             }
             return Ok(self.keep_shared_key(layout.name(), Some(field.name())));
         }

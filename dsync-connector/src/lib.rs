@@ -19,7 +19,7 @@
 //! | the address is known | 404 |
 //! | `Auth-Token` is one of the API keys | 401 |
 //! | the method is one of the address | 405, with `Allow` |
-//! | the body is not larger than the limit | 413 |
+//! | the body is neither packed nor larger than the limit | 415, 413 |
 //! | the body comes whole and in time | 400, 408 |
 //! | `Process-Id`, and `Entity-Id` but for a create | 400 |
 //! | a process that came before: the same request gets the same answer, another is refused | 400 |
@@ -49,6 +49,7 @@ mod reply;
 #[cfg(feature = "axum")]
 mod router;
 mod routes;
+mod schedule;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "sqlite")]

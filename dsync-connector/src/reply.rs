@@ -69,14 +69,23 @@ impl Reply {
 
     /// What a handler's error is to the platform. [`Kind::Later`] is one only where nothing can be kept.
     pub(crate) fn of_error(entity: &str, error: &HandlerError) -> Self {
-        let status = match &error.0 {
-            Kind::NotAccepted(refusal) => return Self::refused(refusal),
-            Kind::Refused(_) | Kind::NotFound | Kind::Unsupported(_) => StatusCode::BAD_REQUEST,
-            Kind::Later { .. } | Kind::Failed(_) | Kind::Panicked | Kind::TooSlow(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+        if let Kind::NotAccepted(refusal) = &error.0 {
+            return Self::refused(refusal);
+        }
+        let status = if error.is_refusal() {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
         };
-        Self::plain(status, error.for_the_platform(entity))
+        let reply = Self::plain(status, error.for_the_platform(entity));
+        match &error.0 {
+            // The handler's words may be about the record.
+            Kind::Refused(_) | Kind::Later { .. } => Self {
+                reason: Some("the handler does not do it".to_owned()),
+                ..reply
+            },
+            _ => reply,
+        }
     }
 
     pub(crate) fn failed() -> Self {
@@ -87,7 +96,7 @@ impl Reply {
     pub(crate) fn promised(reason: &str) -> Self {
         let message = format!("kept, to be carried out later: {reason}");
         Self {
-            reason: Some(reason.to_owned()),
+            reason: Some("it is to be carried out later".to_owned()),
             ..Self::plain(StatusCode::ACCEPTED, message)
         }
     }

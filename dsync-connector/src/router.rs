@@ -51,9 +51,7 @@ impl Connector {
             Err(why) => self.without_body(why),
             Ok(body) => {
                 let request = Request::from_parts(head, body);
-                let connector = self.clone();
-                let mut answering =
-                    Box::pin(async move { connector.answer(admitted, request).await });
+                let mut answering = Box::pin(self.answer(admitted, request));
                 // A handler that waits for nothing is done by now, and needs no task.
                 match poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
                     Poll::Ready(response) => response,

@@ -1,15 +1,14 @@
 //! A server of its own.
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use dsync_http::{Limits, NoBody, Service};
-use futures_util::future::select;
 use http::{Request, Response, request};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::Connector;
 use crate::connector::Admitted;
@@ -47,11 +46,16 @@ impl Connector {
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let limits = Limits::default()
             .with_max_body(self.0.max_body)
+            .with_max_connections(self.0.max_connections)
             .with_read_timeout(self.0.read_timeout)
             .with_grace(Duration::from_secs(10));
         let serving = dsync_http::serve(listener, Arc::new(Served(self.clone())), limits, shutdown);
-        // The work has no end of its own; what it was at is tried again after the next start.
-        select(pin!(serving), pin!(self.work())).await;
+        // A task of its own, so that a handler that holds its thread holds up no connection. It has no end of
+        // its own; what it was at is tried again after the next start.
+        let worker = self.clone();
+        let mut working = JoinSet::new();
+        working.spawn(async move { worker.work().await });
+        serving.await;
     }
 }
 
@@ -68,16 +72,12 @@ impl Service for Served {
         self.0.without_body(why)
     }
 
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an async fn's future holds its arguments twice, and each request's is put into a box"
-    )]
     fn answer(
         self: Arc<Self>,
         admitted: Admitted,
         request: Request<Bytes>,
     ) -> impl Future<Output = Response<Bytes>> + Send {
-        async move { self.0.answer(admitted, request).await }
+        self.0.answer(admitted, request)
     }
 
     fn panicked(&self) -> Response<Bytes> {

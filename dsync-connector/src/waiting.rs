@@ -1,12 +1,12 @@
 //! Which promised changes wait, and which may be tried now. Neither a store nor a clock is here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::inbox::Promised;
+use crate::schedule::Schedule;
 
 /// The promises that are not settled.
 #[derive(Debug, Default)]
@@ -17,96 +17,164 @@ pub(crate) struct Waiting {
 
 #[derive(Debug, Default)]
 struct Inner {
-    promises: BTreeMap<u64, Entry>,
-    /// The promises in each lane, in their order. The first of a lane goes first.
+    promises: HashMap<u64, Entry>,
+    /// The promises in each lane, in their order.
     lanes: HashMap<String, BTreeSet<u64>>,
+    /// Those that nothing is ahead of, and that are not being tried.
+    schedule: Schedule,
 }
 
 #[derive(Debug)]
 struct Entry {
     lanes: Vec<String>,
-    next: SystemTime,
+    due: Duration,
     is_running: bool,
+    /// When it was tried first, if it was not at its request, because it waited for another one.
+    began: Option<Duration>,
+}
+
+/// The lane in which every promise of an entity is, and holds up none.
+pub(crate) fn entity_lane(entity: &str) -> String {
+    format!("e\n{entity}")
+}
+
+/// The lane of promises of which it is not known which record they are about: they wait for all of their
+/// entity that came before them, and all that comes after waits for them.
+pub(crate) fn whole_lane(entity: &str) -> String {
+    format!("w\n{entity}")
+}
+
+impl Inner {
+    /// Whether nothing is ahead of a promise.
+    fn is_first(&self, number: u64, entry: &Entry) -> bool {
+        let first_of = |lane: &str| self.lanes.get(lane).and_then(BTreeSet::first).copied();
+        entry.lanes.iter().all(|lane| match lane.split_once('\n') {
+            Some(("e", entity)) => {
+                first_of(&whole_lane(entity)).is_none_or(|first| first >= number)
+            }
+            Some(("w", entity)) => first_of(&entity_lane(entity)) == Some(number),
+            _ => first_of(lane) == Some(number),
+        })
+    }
+
+    fn schedule(&mut self, number: u64) {
+        if let Some(entry) = self.promises.get(&number)
+            && !entry.is_running
+            && self.is_first(number, entry)
+        {
+            self.schedule.insert(number, entry.due);
+        }
+    }
 }
 
 impl Waiting {
-    pub(crate) fn new(promises: Vec<Promised>) -> Self {
-        let waiting = Self::default();
-        for promised in promises {
-            waiting.add(promised.number, promised.lanes, promised.next);
-        }
-        waiting
-    }
-
-    pub(crate) fn add(&self, number: u64, lanes: Vec<String>, next: SystemTime) {
+    /// Adds a promise, unless it is known.
+    pub(crate) fn add(&self, number: u64, lanes: Vec<String>, due: Duration) {
         let mut inner = self.inner();
+        if inner.promises.contains_key(&number) {
+            return;
+        }
         for lane in &lanes {
             inner.lanes.entry(lane.clone()).or_default().insert(number);
         }
-        inner.promises.insert(
-            number,
-            Entry {
-                lanes,
-                next,
-                is_running: false,
-            },
-        );
+        let entry = Entry {
+            lanes,
+            due,
+            is_running: false,
+            began: None,
+        };
+        inner.promises.insert(number, entry);
+        inner.schedule(number);
         drop(inner);
-        self.changed.notify_one();
+        self.wake();
     }
 
-    /// Whether a change in these lanes has to wait for one that came before it.
-    pub(crate) fn is_ahead_of(&self, lanes: &[String]) -> bool {
+    /// Whether a change of an entity in these lanes has to wait for one that came before it.
+    pub(crate) fn is_ahead_of<'a>(
+        &self,
+        entity: &str,
+        mut lanes: impl Iterator<Item = &'a String>,
+    ) -> bool {
         let inner = self.inner();
-        lanes.iter().any(|lane| inner.lanes.contains_key(lane))
+        // Nothing waits, most of the time.
+        !inner.promises.is_empty()
+            && (lanes.any(|lane| inner.lanes.contains_key(lane))
+                || inner.lanes.contains_key(&whole_lane(entity)))
     }
 
-    /// Takes those that may be tried now; of the others, how long the first has to wait. Each that is
-    /// taken has to be put back, or removed.
-    pub(crate) fn take_due(&self, now: SystemTime, most: usize) -> (Vec<u64>, Option<Duration>) {
+    /// Takes those that may be tried now. Each has to be put back, or removed.
+    pub(crate) fn take_due(&self, now: Duration, most: usize) -> Vec<u64> {
         let mut inner = self.inner();
-        let Inner { promises, lanes } = &mut *inner;
-        let mut due = Vec::new();
-        let mut soonest: Option<Duration> = None;
-        for (number, entry) in promises {
-            let is_first =
-                |lane: &String| lanes.get(lane).and_then(BTreeSet::first) == Some(number);
-            if entry.is_running || !entry.lanes.iter().all(is_first) {
-                continue;
-            }
-            let pause = entry.next.duration_since(now).unwrap_or_default();
-            if pause.is_zero() && due.len() < most {
+        let due = inner.schedule.take_due(now, most);
+        for number in &due {
+            if let Some(entry) = inner.promises.get_mut(number) {
                 entry.is_running = true;
-                due.push(*number);
-            } else {
-                soonest = Some(soonest.map_or(pause, |soonest| soonest.min(pause)));
             }
         }
-        (due, soonest)
+        due
     }
 
-    pub(crate) fn put_back(&self, number: u64, next: SystemTime) {
+    /// How long until one may be tried that is not taken.
+    pub(crate) fn pause(&self, now: Duration) -> Option<Duration> {
+        self.inner().schedule.pause(now)
+    }
+
+    /// Notes that a promise is tried for the first time.
+    pub(crate) fn begin(&self, number: u64, now: Duration) {
         if let Some(entry) = self.inner().promises.get_mut(&number) {
-            entry.next = next;
+            entry.began = Some(now);
+        }
+    }
+
+    /// When a promise was tried first, if it was here, and not at its request.
+    pub(crate) fn began(&self, number: u64) -> Option<Duration> {
+        self.inner().promises.get(&number)?.began
+    }
+
+    pub(crate) fn put_back(&self, number: u64, due: Duration) {
+        let mut inner = self.inner();
+        if let Some(entry) = inner.promises.get_mut(&number) {
+            entry.due = due;
             entry.is_running = false;
         }
-        self.changed.notify_one();
+        inner.schedule(number);
+        drop(inner);
+        self.wake();
     }
 
     pub(crate) fn remove(&self, number: u64) {
         let mut inner = self.inner();
-        if let Some(entry) = inner.promises.remove(&number) {
-            for lane in &entry.lanes {
-                if let Some(numbers) = inner.lanes.get_mut(lane) {
-                    numbers.remove(&number);
-                    if numbers.is_empty() {
-                        inner.lanes.remove(lane);
-                    }
+        let Some(entry) = inner.promises.remove(&number) else {
+            return;
+        };
+        inner.schedule.remove(number);
+        let mut next = BTreeSet::new();
+        for lane in &entry.lanes {
+            if let Some(numbers) = inner.lanes.get_mut(lane) {
+                numbers.remove(&number);
+                next.extend(numbers.first());
+                if numbers.is_empty() {
+                    inner.lanes.remove(lane);
                 }
             }
+            match lane.split_once('\n') {
+                Some(("e", entity)) => {
+                    let whole = inner.lanes.get(&whole_lane(entity));
+                    next.extend(whole.and_then(BTreeSet::first));
+                }
+                // It held up all of its entity.
+                Some(("w", entity)) => {
+                    let all = inner.lanes.get(&entity_lane(entity));
+                    next.extend(all.into_iter().flatten());
+                }
+                _ => {}
+            }
+        }
+        for number in next {
+            inner.schedule(number);
         }
         drop(inner);
-        self.changed.notify_one();
+        self.wake();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -132,8 +200,8 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     fn lanes(names: &[&str]) -> Vec<String> {
@@ -146,13 +214,12 @@ mod tests {
         waiting.add(1, lanes(&["a"]), at(10));
         waiting.add(2, lanes(&["a"]), at(0));
         waiting.add(3, lanes(&["b"]), at(0));
-        assert_eq!(
-            waiting.take_due(at(0), 9),
-            (vec![3], Some(Duration::from_secs(10)))
-        );
-        assert_eq!(waiting.take_due(at(10), 9), (vec![1], None));
+        assert_eq!(waiting.take_due(at(0), 9), [3]);
+        assert_eq!(waiting.pause(at(0)), Some(at(10)));
+        assert_eq!(waiting.take_due(at(10), 9), [1]);
+        assert_eq!(waiting.pause(at(10)), None);
         waiting.remove(1);
-        assert_eq!(waiting.take_due(at(10), 9), (vec![2], None));
+        assert_eq!(waiting.take_due(at(10), 9), [2]);
     }
 
     #[test]
@@ -161,22 +228,31 @@ mod tests {
         waiting.add(1, lanes(&["a"]), at(0));
         waiting.add(2, lanes(&["a", "b"]), at(0));
         waiting.add(3, lanes(&["b"]), at(0));
-        assert_eq!(waiting.take_due(at(0), 9), (vec![1], None));
-        assert!(waiting.is_ahead_of(&lanes(&["b"])) && !waiting.is_ahead_of(&lanes(&["c"])));
+        assert_eq!(waiting.take_due(at(0), 9), [1]);
+        assert!(waiting.is_ahead_of("x", lanes(&["b"]).iter()));
+        assert!(!waiting.is_ahead_of("x", lanes(&["c"]).iter()));
         waiting.remove(1);
         waiting.remove(2);
-        assert_eq!(waiting.take_due(at(0), 9), (vec![3], None));
+        assert_eq!(waiting.take_due(at(0), 9), [3]);
         waiting.remove(3);
-        assert!(!waiting.is_ahead_of(&lanes(&["a", "b"])));
+        assert!(!waiting.is_ahead_of("x", lanes(&["a", "b"]).iter()));
     }
 
     #[test]
-    fn a_clock_set_back_makes_one_wait_and_not_vanish() {
+    fn one_whose_record_is_not_known_stands_between_all_before_and_all_after() {
         let waiting = Waiting::default();
-        waiting.add(1, lanes(&[]), at(100));
-        assert_eq!(
-            waiting.take_due(at(40), 9),
-            (vec![], Some(Duration::from_secs(60)))
-        );
+        waiting.add(1, lanes(&["e\nx", "a"]), at(0));
+        waiting.add(2, lanes(&["e\nx", "w\nx", "b"]), at(0));
+        waiting.add(3, lanes(&["e\nx", "c"]), at(0));
+        waiting.add(4, lanes(&["e\ny", "d"]), at(0));
+        assert!(waiting.is_ahead_of("x", lanes(&["z"]).iter()));
+        assert!(!waiting.is_ahead_of("y", lanes(&["z"]).iter()));
+        assert_eq!(waiting.take_due(at(0), 9), [1, 4]);
+        waiting.put_back(1, at(0));
+        assert_eq!(waiting.take_due(at(0), 9), [1]);
+        waiting.remove(1);
+        assert_eq!(waiting.take_due(at(0), 9), [2]);
+        waiting.remove(2);
+        assert_eq!(waiting.take_due(at(0), 9), [3]);
     }
 }

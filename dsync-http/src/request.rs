@@ -1,10 +1,7 @@
 //! One request: its head, then its body, then the answer.
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response, request};
@@ -58,9 +55,14 @@ async fn handle<S: Service>(
     match read {
         Ok(bytes) => {
             let request = Request::from_parts(head, bytes);
-            underway
-                .run(answered(service.clone(), admitted, request))
-                .await
+            // What runs before there is a future is guarded, too.
+            match guarded(|| service.clone().answer(admitted, request)) {
+                Some(answer) => {
+                    let answer = underway.run(answer).await;
+                    answer.unwrap_or_else(|| service.panicked())
+                }
+                None => service.panicked(),
+            }
         }
         Err(why) => {
             guarded(|| service.no_body(admitted, why)).unwrap_or_else(|| service.panicked())
@@ -90,24 +92,8 @@ fn admit<S: Service>(
     }
 }
 
-async fn answered<S: Service>(
-    service: Arc<S>,
-    admitted: S::Admitted,
-    request: Request<Bytes>,
-) -> Response<Bytes> {
-    let answering = service.clone();
-    // In a block, so that what runs before there is a future is guarded too.
-    let mut answer = pin!(async move { answering.answer(admitted, request).await });
-    poll_fn(|context| match guarded(|| answer.as_mut().poll(context)) {
-        Some(polled) => polled.map(Some),
-        None => Poll::Ready(None),
-    })
-    .await
-    .unwrap_or_else(|| service.panicked())
-}
-
 /// Keeps a panic from taking the connection, and with it the sender's patience, down.
-fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call))
         .inspect_err(|_| {
             // Without its message, which may show a record. The panic hook has had it.

@@ -85,6 +85,8 @@ async fn converse<S: Service>(
     let stream = WriteLimit::new(stream, limits.read_timeout());
     let mut connection = pin!(
         http1::Builder::new()
+            // What a head may have, key or not: hyper's own limit is six times this.
+            .max_buf_size(64 * 1024)
             .timer(TokioTimer::new())
             .header_read_timeout(limits.read_timeout())
             // A sender that has closed its side still gets its answer.

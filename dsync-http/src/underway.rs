@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::Response;
 
+use crate::request::guarded;
+
 type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
 
 /// Where a connection's answer goes when hyper drops it.
@@ -18,11 +20,11 @@ type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
 pub(crate) struct Underway(Mutex<Option<Answer>>);
 
 impl Underway {
-    /// The answer, or as much of it as hyper waits for.
+    /// The answer, or as much of it as hyper waits for; nothing if it panicked.
     pub(crate) fn run(
         &self,
         answer: impl Future<Output = Response<Bytes>> + Send + 'static,
-    ) -> impl Future<Output = Response<Bytes>> + Send {
+    ) -> impl Future<Output = Option<Response<Bytes>>> + Send {
         Running {
             answer: Some(Box::pin(answer)),
             underway: self,
@@ -34,7 +36,11 @@ impl Underway {
         let left = self.left().take();
         if let Some(answer) = left {
             tracing::debug!("the sender went away, its request is carried out");
-            answer.await;
+            Running {
+                answer: Some(answer),
+                underway: self,
+            }
+            .await;
         }
     }
 
@@ -50,14 +56,17 @@ struct Running<'a> {
 }
 
 impl Future for Running<'_> {
-    type Output = Response<Bytes>;
+    type Output = Option<Response<Bytes>>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response<Bytes>> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Response<Bytes>>> {
         let Some(answer) = &mut self.answer else {
             // It was given already.
             return Poll::Pending;
         };
-        let polled = answer.as_mut().poll(context);
+        let polled = match guarded(|| answer.as_mut().poll(context)) {
+            Some(polled) => polled.map(Some),
+            None => Poll::Ready(None),
+        };
         if polled.is_ready() {
             self.answer = None;
         }

@@ -47,8 +47,9 @@ use crate::shop::Shop;
     name = "receive",
     after_help = "Examples:
   export DSYNC_AUTH_TOKEN=secret
-  receive --database shop.db
-  receive --database shop.db --realtime-url http://127.0.0.1:8080/api/realtime
+  cargo run --example receive -- --database shop.db
+  cargo run --example receive -- --database shop.db \\
+    --realtime-url http://127.0.0.1:8080/api/realtime
 
 Then be the platform:
   curl -H 'Auth-Token: secret' http://127.0.0.1:8081/datalayout
@@ -63,7 +64,7 @@ struct Arguments {
     /// it, in FILE-dsync
     #[arg(long, value_name = "FILE")]
     database: PathBuf,
-    /// Where to listen; port 0 is any free one
+    /// Where to listen: an IP address and a port, such as 127.0.0.1:8081; port 0 is any free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
     /// The path below which the connector is reached

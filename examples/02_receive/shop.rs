@@ -95,6 +95,10 @@ impl Shop {
     }
 }
 
+/// The fields with a column of their own, by which records can be found.
+const PRODUCT_COLUMNS: &[&str] = &["sku", "name", "price", "active", "created_at"];
+const ORDER_COLUMNS: &[&str] = &["id", "reference", "customer", "paid", "note"];
+
 impl Handler<Product> for Shop {
     type Id = String;
 
@@ -173,13 +177,17 @@ impl Handler<Product> for Shop {
         .await
     }
 
+    fn finds_by(&self, field: &str) -> bool {
+        PRODUCT_COLUMNS.contains(&field)
+    }
+
     async fn find(
         &self,
         _context: &Context,
         field: &str,
         value: &Value,
     ) -> Handled<Option<String>> {
-        let column = one_of(&["sku", "name", "price", "active", "created_at"], field)?;
+        let column = one_of(PRODUCT_COLUMNS, field)?;
         let value = sql_value(value);
         self.with(move |connection| {
             let select = format!("select sku from products where {column} = ?1 limit 2");
@@ -296,8 +304,12 @@ impl Handler<Order> for Shop {
         .await
     }
 
+    fn finds_by(&self, field: &str) -> bool {
+        ORDER_COLUMNS.contains(&field)
+    }
+
     async fn find(&self, _context: &Context, field: &str, value: &Value) -> Handled<Option<u32>> {
-        let column = one_of(&["id", "reference", "customer", "paid", "note"], field)?;
+        let column = one_of(ORDER_COLUMNS, field)?;
         let value = sql_value(value);
         self.with(move |connection| {
             let select = format!("select id from orders where {column} = ?1 limit 2");

@@ -107,6 +107,10 @@ impl Handler<Entry> for Journal {
     }
 
     /// The code of a record is its id in capitals.
+    fn finds_by(&self, _field: &str) -> bool {
+        true
+    }
+
     async fn find(&self, _: &Context, _: &str, code: &Value) -> Handled<Option<String>> {
         Ok(code.as_str().map(str::to_lowercase))
     }

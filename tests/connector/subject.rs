@@ -88,6 +88,10 @@ impl Handler<Order> for Orders {
         self.orders.delete(context, id).await
     }
 
+    fn finds_by(&self, _field: &str) -> bool {
+        true
+    }
+
     async fn find(&self, context: &Context, field: &str, value: &Value) -> Handled<Option<u32>> {
         self.orders.find(context, field, value).await
     }

@@ -75,19 +75,21 @@ impl Store {
         platform: Platform,
         mut meanwhile: impl FnMut(u64, Vec<u64>) -> Vec<u64>,
     ) -> Vec<u64> {
-        let pages = self.pages();
+        let pages = (platform != Platform::UntilEmpty).then(|| self.pages());
         let mut got = Vec::new();
         let mut number = 0;
         loop {
             number += 1;
-            if platform == Platform::CountsPages && number > pages {
+            if platform == Platform::CountsPages && Some(number) > pages {
                 return got;
             }
-            let page = meanwhile(number, self.page(number));
-            if platform == Platform::UntilEmpty && page.is_empty() {
+            let first = self.page(number);
+            let end = first.last().copied();
+            let page = meanwhile(number, first);
+            if platform != Platform::CountsPages && page.is_empty() {
                 return got;
             }
-            got.extend_from_slice(&page);
+            got.extend_from_slice(without_the_next(&page, end));
             assert!(number < 10_000, "it has no end");
         }
     }
@@ -97,11 +99,17 @@ impl Store {
 enum Platform {
     /// Asks for one page after the other until one is empty.
     UntilEmpty,
+    /// The same, but asks for the total first.
+    CountsAndUntilEmpty,
     /// Asks for exactly as many pages as the total makes.
     CountsPages,
 }
 
-const PLATFORMS: [Platform; 2] = [Platform::UntilEmpty, Platform::CountsPages];
+const PLATFORMS: [Platform; 3] = [
+    Platform::UntilEmpty,
+    Platform::CountsAndUntilEmpty,
+    Platform::CountsPages,
+];
 
 /// What happens between two pages.
 #[derive(Clone, Debug)]
@@ -128,7 +136,7 @@ fn meanwhile(records: u64) -> impl Strategy<Value = Meanwhile> {
     ]
 }
 
-/// Runs both platforms, and judges what they got. After each of the first pages something happens.
+/// Runs each platform, and judges what they got. After each of the first pages something happens.
 fn each_comes_once(records: u64, page_size: usize, events: &[Vec<Meanwhile>], runs: usize) {
     let is_insert =
         |event: &&Meanwhile| matches!(event, Meanwhile::Insert(_) | Meanwhile::InsertNear(_));
@@ -151,18 +159,22 @@ fn each_comes_once(records: u64, page_size: usize, events: &[Vec<Meanwhile>], ru
                 }
                 page
             });
-            let mut times = BTreeMap::new();
-            for id in got {
-                *times.entry(id).or_insert(0) += 1;
-            }
-            let wrong: Vec<_> = throughout
-                .iter()
-                .map(|id| (id, times.get(id).copied().unwrap_or(0)))
-                .filter(|(_, times)| *times != 1)
-                .collect();
-            assert!(wrong.is_empty(), "{platform:?}, run {run}: {wrong:?}");
+            judge(&format!("{platform:?}, run {run}"), &throughout, &got);
         }
     }
+}
+
+fn judge(who: &str, throughout: &BTreeSet<u64>, got: &[u64]) {
+    let mut times = BTreeMap::new();
+    for id in got {
+        *times.entry(id).or_insert(0) += 1;
+    }
+    let wrong: Vec<_> = throughout
+        .iter()
+        .map(|id| (id, times.get(id).copied().unwrap_or(0)))
+        .filter(|(_, times)| *times != 1)
+        .collect();
+    assert!(wrong.is_empty(), "{who}: {wrong:?}");
 }
 
 impl Store {
@@ -189,6 +201,101 @@ impl Store {
     }
 }
 
+/// A page that has nothing left gives the one record that follows, which its own page gives again.
+fn without_the_next(page: &[u64], end: Option<u64>) -> &[u64] {
+    match page {
+        [next] if end.is_some_and(|end| *next > end) => &[],
+        page => page,
+    }
+}
+
+/// One of two that ask at the same time, each until a page is empty.
+struct Way {
+    number: u64,
+    throughout: BTreeSet<u64>,
+    got: Vec<u64>,
+    has_reached_end: bool,
+    is_over: bool,
+}
+
+impl Way {
+    fn new(store: &Store) -> Self {
+        Self {
+            number: 0,
+            throughout: store.ids(),
+            got: Vec::new(),
+            has_reached_end: false,
+            is_over: false,
+        }
+    }
+}
+
+/// The second one begins after so many steps, and then each step says whose turn it is.
+fn both_get_each_once(
+    records: u64,
+    page_size: usize,
+    begins: usize,
+    steps: &[(usize, Vec<Meanwhile>)],
+) {
+    let store = Store::with(records, page_size);
+    let mut ways = vec![Way::new(&store)];
+    // What was settled about the pages.
+    let mut ends = BTreeMap::new();
+    for step in 0.. {
+        // Once the first has seen the end, whoever asks for page 1 begins a new run.
+        let first = &ways[0];
+        let is_too_late = first.has_reached_end && !first.is_over;
+        let has_second = ways.len() == 2;
+        let begins_now = !has_second && step >= begins && !is_too_late;
+        if begins_now {
+            if first.is_over {
+                ends.clear();
+            }
+            ways.push(Way::new(&store));
+        }
+        let (turn, events) = steps
+            .get(step)
+            .map_or((step, &[][..]), |(turn, events)| (*turn, events));
+        let turn = if begins_now { 1 } else { turn % ways.len() };
+        let open = [turn, ways.len() - 1 - turn]
+            .into_iter()
+            .find(|way| !ways[*way].is_over);
+        let Some(turn) = open else {
+            if ways.len() == 2 {
+                break;
+            }
+            continue;
+        };
+
+        ways[turn].number += 1;
+        let number = ways[turn].number;
+        assert!(number < 10_000, "it has no end");
+        let mut page = store.page(number);
+        ways[turn].has_reached_end |= page.len() < page_size;
+        if let Some(last) = page.last() {
+            ends.entry(number).or_insert(*last);
+        }
+        for event in events {
+            // Page 1 may be one of a new run, as may be whatever comes after it.
+            if matches!(event, Meanwhile::AskAgain) && (number == 1 || ways.len() == 1) {
+                continue;
+            }
+            page = store.let_happen(event, number, page);
+            let ids = store.ids();
+            for way in ways.iter_mut().filter(|way| !way.is_over) {
+                way.throughout.retain(|id| ids.contains(id));
+            }
+        }
+        let way = &mut ways[turn];
+        way.is_over = page.is_empty();
+        let page = without_the_next(&page, ends.get(&number).copied());
+        way.got.extend_from_slice(page);
+    }
+    for (way, who) in ways.iter().zip(["the first", "the second"]) {
+        judge(who, &way.throughout, &way.got);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -211,6 +318,23 @@ proptest! {
         })
     ) {
         each_comes_once(records, page_size, &events, 3);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn two_runs_at_once_both_get_each_record_once(
+        (records, page_size, begins, steps) in (0_u64..30, 1_usize..6).prop_flat_map(|(records, page_size)| {
+            // A page takes nine times more than it had, and no more than that.
+            let steps = 1..(9 * page_size).min(24);
+            let events = prop::collection::vec(meanwhile(records), 0..2);
+            let steps = prop::collection::vec((0_usize..2, events), steps);
+            (Just(records), Just(page_size), 1_usize..8, steps)
+        })
+    ) {
+        both_get_each_once(records, page_size, begins, &steps);
     }
 }
 

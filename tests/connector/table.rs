@@ -729,7 +729,7 @@ fn notifications() -> Vec<Row> {
             "no status",
             tell("own-1", r#"{"message":"Complete"}"#),
             400,
-            "it has no `status`",
+            "`status` must be a number",
         ),
         refused("no object", tell("own-1", "[]"), 400, "but is a list"),
         refused("no body", tell("own-1", ""), 400, "but is empty"),

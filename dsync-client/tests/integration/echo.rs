@@ -13,8 +13,12 @@ use crate::tracing::told;
 
 /// The platform has written this product.
 fn origin() -> Origin {
-    Origin::new("p-77".parse().unwrap(), "shop-product-1".parse().unwrap())
-        .with_id(EntityId::new("sku-1").unwrap(), "SKU")
+    Origin::of_record(
+        "p-77".parse().unwrap(),
+        "shop-product-1".parse().unwrap(),
+        EntityId::new("sku-1").unwrap(),
+        "SKU",
+    )
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fmt;
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -20,12 +21,12 @@ const MOST: usize = 100_000;
 ///
 /// A program that restarts has forgotten all of it, promises included. It is for tests, and for handlers
 /// that never say later; the feature `sqlite` brings one that remembers.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MemoryInbox {
     contents: Mutex<Contents>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Contents {
     /// Where in `by_age` a process is, counted from the first that ever was. What it does not point at is
     /// there no more: it was written again further behind, or forgotten.
@@ -40,11 +41,22 @@ struct Contents {
     last: u64,
 }
 
-#[derive(Debug)]
 struct Remembered {
     id: ProcessId,
     seen: Seen,
     since: SystemTime,
+}
+
+/// Shows how much there is, and no record.
+impl fmt::Debug for MemoryInbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let contents = self.contents();
+        f.debug_struct("MemoryInbox")
+            .field("processes", &contents.places.len())
+            .field("promises", &contents.promises.len())
+            .field("reports", &contents.reports.len())
+            .finish()
+    }
 }
 
 impl MemoryInbox {
@@ -71,6 +83,11 @@ impl Contents {
             seen,
             since: now,
         });
+        if self.by_age.len() == MOST {
+            // From here on each new one takes an old one's place, which leaves a mark in the map: with room for
+            // as many marks it is seldom tidied up.
+            self.places.reserve(MOST);
+        }
         // As many as one call adds, and one more: nobody waits for a thousand to be forgotten.
         for _ in 0..2 {
             let is_over = self.by_age.len() > MOST;

@@ -8,10 +8,18 @@
 // The derives write `::dsync`.
 extern crate dsync_core as dsync;
 
+mod attempts;
+mod cut_off;
+mod faults;
+mod fuzz;
 mod keys;
+mod memory;
 mod notifications;
+mod order;
 mod promises;
+mod reports;
 #[cfg(feature = "sqlite")]
 mod restart;
 mod setup;
 mod support;
+mod sync;

@@ -160,7 +160,7 @@ async fn a_shared_key_names_records() {
     let create = EntityRequest::create(process("p-4"), r#"{"sku":"S-2","price":1.50}"#);
     let answer = send(&connector, &create).await;
     assert!(
-        answer.body().ends_with(br#""data":{"price":1.50}}"#),
+        answer.body().ends_with(br#""data":{"price":1.5}}"#),
         "{answer:?}"
     );
     assert_status(&post(&connector, set, "{}").await, 200);
@@ -230,6 +230,10 @@ impl Handler<Counter> for Slow {
 
     async fn store(&self, context: &Context, id: &u32, record: Counter) -> Handled<()> {
         self.0.store(context, id, record).await
+    }
+
+    fn finds_by(&self, _field: &str) -> bool {
+        true
     }
 
     async fn find(

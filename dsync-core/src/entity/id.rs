@@ -37,16 +37,25 @@ impl EntityId {
     ///
     /// # Errors
     ///
-    /// [`InvalidEntityId`] if the text is empty, begins or ends with a blank, or has control
-    /// characters.
+    /// [`InvalidEntityId`] if the text is empty or longer than 8 KiB, begins or ends with a blank, or has
+    /// control characters.
     pub fn new(id: impl Display) -> Result<Self, InvalidEntityId> {
-        let id = id.to_string();
-        if id.is_empty() {
+        Self::of_text(&id.to_string())
+    }
+
+    fn of_text(id: &str) -> Result<Self, InvalidEntityId> {
+        /// As much as servers take for one header.
+        const LONGEST: usize = 8 * 1024;
+
+        let of = |id: &str| id.to_owned();
+        if id.len() > LONGEST {
+            Err(InvalidEntityId::TooLong { length: id.len() })
+        } else if id.is_empty() {
             Err(InvalidEntityId::Empty)
         } else if id.contains(char::is_control) {
-            Err(InvalidEntityId::ControlCharacter { id })
+            Err(InvalidEntityId::ControlCharacter { id: of(id) })
         } else if id.trim() != id {
-            Err(InvalidEntityId::BlankAtEnd { id })
+            Err(InvalidEntityId::BlankAtEnd { id: of(id) })
         } else {
             Ok(Self(id.into()))
         }
@@ -65,7 +74,7 @@ impl EntityId {
 
     /// Reads a header's bytes as UTF-8, else as Latin-1.
     pub(crate) fn from_header(value: &HeaderValue) -> Result<Self, InvalidEntityId> {
-        Self::new(header_text(value))
+        Self::of_text(&header_text(value))
     }
 }
 
@@ -98,6 +107,12 @@ pub enum InvalidEntityId {
     /// An empty text would address all records or none.
     #[error("the entity id is empty")]
     Empty,
+    /// Servers take no header that is so long.
+    #[error("the entity id has {length} bytes: it can have 8,192 at most")]
+    TooLong {
+        /// The length of the text in bytes.
+        length: usize,
+    },
     /// A blank at an end is lost on its way through HTTP.
     #[error("the entity id {:?} begins or ends with a blank", cut(.id))]
     BlankAtEnd {
@@ -143,7 +158,19 @@ macro_rules! displayed {
     };
 }
 
-displayed!(String, str, char, bool);
+impl ToEntityId for str {
+    fn to_entity_id(&self) -> Result<EntityId, InvalidEntityId> {
+        EntityId::of_text(self)
+    }
+}
+
+impl ToEntityId for String {
+    fn to_entity_id(&self) -> Result<EntityId, InvalidEntityId> {
+        EntityId::of_text(self)
+    }
+}
+
+displayed!(char, bool);
 displayed!(
     u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
 );

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::FieldType;
 use super::node::FieldNode;
+use super::{FieldLayout, FieldType};
 
 /// What becomes of a field's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -190,6 +190,11 @@ fn is_exact(text: &str) -> bool {
         || text
             .parse::<i64>()
             .is_ok_and(|number| number.to_string() == text)
+}
+
+/// Whether a field's name is known to stand in JSON as it is.
+pub(crate) fn is_plain(field: &FieldLayout) -> bool {
+    field.is_plain()
 }
 
 /// Whether a text is a number as JSON writes it, and nothing else: no `NaN`, no blank at an end.

@@ -158,20 +158,21 @@ mod when {
 const TEXT: Shape = Shape::leaf(FieldType::Text);
 const NUMBER: Shape = Shape::leaf(FieldType::Number);
 
+// Some as the derives write them, and some as hands do: their keys are read in two ways.
 static SIZE: [FieldLayout; 4] = [
-    FieldLayout::new("width", NUMBER),
-    FieldLayout::new("label", TEXT.optional()),
+    FieldLayout::plain("width", NUMBER, ""),
+    FieldLayout::plain("label", TEXT.optional(), ""),
     FieldLayout::new("measured_at", TEXT.optional()).with_read_only(),
-    FieldLayout::new("inner", Shape::object(&INNER).optional()),
+    FieldLayout::plain("inner", Shape::object(&INNER).optional(), ""),
 ];
 static INNER: [FieldLayout; 2] = [
-    FieldLayout::new("depth", NUMBER.optional()),
+    FieldLayout::plain("depth", NUMBER.optional(), ""),
     FieldLayout::new("seen_at", TEXT.optional()).with_read_only(),
 ];
 static LINE: [FieldLayout; 4] = [
-    FieldLayout::new("sku", TEXT),
-    FieldLayout::new("amount", Shape::object(&AMOUNT)),
-    FieldLayout::new("marks", TEXT.multiple().optional()),
+    FieldLayout::plain("sku", TEXT, ""),
+    FieldLayout::plain("amount", Shape::object(&AMOUNT), ""),
+    FieldLayout::plain("marks", TEXT.multiple().optional(), ""),
     FieldLayout::new("line_id", NUMBER.optional()).with_read_only(),
 ];
 static AMOUNT: [FieldLayout; 1] = [FieldLayout::new("qty", NUMBER)];
@@ -179,26 +180,26 @@ static PRODUCT: [FieldLayout; 22] = [
     FieldLayout::new("id", NUMBER)
         .with_primary_key()
         .with_read_only(),
-    FieldLayout::new("sku", TEXT),
-    FieldLayout::new("stock", NUMBER),
-    FieldLayout::new("price", NUMBER.optional()),
+    FieldLayout::plain("sku", TEXT, ""),
+    FieldLayout::plain("stock", NUMBER, ""),
+    FieldLayout::plain("price", NUMBER.optional(), ""),
     FieldLayout::new("weight", NUMBER.optional()),
     FieldLayout::new("exact", NUMBER.optional()),
     FieldLayout::new("age", NUMBER.optional()),
-    FieldLayout::new("active", Shape::leaf(FieldType::Boolean).optional()),
-    FieldLayout::new("tags", TEXT.multiple().optional()),
+    FieldLayout::plain("active", Shape::leaf(FieldType::Boolean).optional(), ""),
+    FieldLayout::plain("tags", TEXT.multiple().optional(), ""),
     FieldLayout::new("when", Shape::leaf(FieldType::Datetime).optional()),
-    FieldLayout::new("colour", TEXT.optional()),
-    FieldLayout::new("size", Shape::object(&SIZE).optional()),
-    FieldLayout::new("lines", Shape::object(&LINE).multiple().optional()),
+    FieldLayout::plain("colour", TEXT.optional(), ""),
+    FieldLayout::plain("size", Shape::object(&SIZE).optional(), ""),
+    FieldLayout::plain("lines", Shape::object(&LINE).multiple().optional(), ""),
     FieldLayout::new("city", TEXT.optional()),
-    FieldLayout::new("floors", NUMBER.multiple().optional()),
+    FieldLayout::plain("floors", NUMBER.multiple().optional(), ""),
     FieldLayout::new("zip", NUMBER.optional()),
     FieldLayout::new("share", NUMBER.optional()),
     FieldLayout::new("rate", NUMBER.optional()),
     FieldLayout::new("ean", NUMBER.optional()),
-    FieldLayout::new("more", Shape::leaf(FieldType::Custom).optional()),
-    FieldLayout::new("note", TEXT.optional()),
+    FieldLayout::plain("more", Shape::leaf(FieldType::Custom).optional(), ""),
+    FieldLayout::plain("note", TEXT.optional(), ""),
     FieldLayout::new("created_at", TEXT.optional()).with_read_only(),
 ];
 static LAYOUT: EntityLayout = EntityLayout::new("product", "/entity/product", "t", &PRODUCT);

@@ -140,7 +140,9 @@ impl Notification {
         let body: Body<'_> = serde_json::from_slice(request.body())
             .map_err(|error| unreadable(error.to_string()))?;
         let status = body.status.and_then(status).ok_or_else(|| {
-            unreadable("it has no `status`: 200 says that the process is complete".to_owned())
+            unreadable(
+                "`status` must be a number: 200 says that the process is complete".to_owned(),
+            )
         })?;
         let links = body
             .data

@@ -22,13 +22,13 @@ pub enum Refusal {
     #[error("the API key in the header Auth-Token is wrong")]
     KeyWrong,
     /// The method stands for no operation.
-    #[error("the method {method} is no operation: POST creates, PUT updates, DELETE deletes")]
+    #[error("the method {} is no operation: POST creates, PUT updates, DELETE deletes", cut(.method.as_str()))]
     Method {
         /// The method.
         method: Method,
     },
     /// The address knows other methods.
-    #[error("the method {method} does nothing here: {allowed}")]
+    #[error("the method {} does nothing here: {allowed}", cut(.method.as_str()))]
     MethodNotAllowed {
         /// The method.
         method: Method,
@@ -93,7 +93,7 @@ pub enum Refusal {
     },
     /// No entity has this token.
     #[error(
-        "no entity has the token {:?}: it must be an entity_token of a data layout that is registered here",
+        "no entity has the token {:?}: it must be an entity_token of the data layout that is known here",
         cut(.token)
     )]
     UnknownEntityToken {

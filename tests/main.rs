@@ -17,6 +17,7 @@ mod corpus;
 mod dependencies;
 mod fault_proxy;
 mod guide;
+mod guide_receiving;
 mod layout_matches;
 mod layout_of_serde;
 mod layout_of_the_sdks;

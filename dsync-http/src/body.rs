@@ -1,5 +1,8 @@
 //! Reads a request's body, up to a limit and for a time; and gets rid of one that nobody wants.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,9 +43,15 @@ where
     if is_stated_longer(body, limit) {
         return Err(NoBody::TooLarge);
     }
-    timeout(within, collect(body, limit))
-        .await
-        .unwrap_or(Err(NoBody::TooSlow))
+    let mut collecting = pin!(collect(body, limit));
+    // Most bodies have come with their heads, and need no timer.
+    let begun = poll_fn(|context| Poll::Ready(collecting.as_mut().poll(context))).await;
+    match begun {
+        Poll::Ready(read) => read,
+        Poll::Pending => timeout(within, collecting)
+            .await
+            .unwrap_or(Err(NoBody::TooSlow)),
+    }
 }
 
 /// Whether its stated length is beyond the limit already, so that none of it needs to be read.

@@ -46,7 +46,7 @@ impl Limits {
     }
 
     /// Sets how long a sender may take for a request's head, again for its body, and again to read
-    /// the answer. Without it: 30 seconds. It is also how long a connection may stay open without a
+    /// the answer, or each MiB of a long one. Without it: 30 seconds. It is also how long a connection may stay open without a
     /// request. Nothing limits how long the answer itself takes.
     pub fn with_read_timeout(mut self, limit: Duration) -> Self {
         self.read_timeout = limit;

@@ -17,10 +17,15 @@ use tokio::time::{Sleep, sleep};
 pub(crate) struct WriteLimit {
     stream: TcpStream,
     limit: Duration,
-    /// Runs from when a write first had to wait until everything is written: a reader that takes
-    /// one byte now and then gains nothing.
+    /// Runs from when a write first had to wait until everything is written, or as much as a reader takes
+    /// who does read: one byte now and then gains nothing.
     running: Option<Pin<Box<Sleep>>>,
+    /// How much was written since.
+    written: usize,
 }
+
+/// As much gives a reader the whole time again.
+const PROGRESS: usize = 1024 * 1024;
 
 impl WriteLimit {
     pub(crate) fn new(stream: TcpStream, limit: Duration) -> Self {
@@ -28,15 +33,20 @@ impl WriteLimit {
             stream,
             limit,
             running: None,
+            written: 0,
         }
     }
 
-    fn limited<T>(
+    fn limited(
         &mut self,
         context: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        write: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = write(Pin::new(&mut self.stream), context) {
+            self.written += result.as_ref().copied().unwrap_or(0);
+            if self.written >= PROGRESS {
+                self.done();
+            }
             return Poll::Ready(result);
         }
         let limit = self.limit;
@@ -46,6 +56,12 @@ impl WriteLimit {
             io::ErrorKind::TimedOut,
             "the answer was not read in time",
         )))
+    }
+
+    /// The time begins anew with the next write that has to wait.
+    fn done(&mut self) {
+        self.running = None;
+        self.written = 0;
     }
 }
 
@@ -74,7 +90,7 @@ impl AsyncWrite for WriteLimit {
 
     /// hyper flushes when it has no bytes left to write.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.running = None;
+        self.done();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

@@ -18,6 +18,9 @@ use tokio::time::timeout;
 /// Much longer than anything here takes.
 const LONG: Duration = Duration::from_secs(10);
 
+/// Far beyond what the operating system holds for a reader.
+const LONG_ANSWER: usize = 96 * 1024 * 1024;
+
 /// Does what the path says.
 #[derive(Debug)]
 struct Probe {
@@ -69,6 +72,7 @@ impl Service for Probe {
                     panic!("a test of what a panic does")
                 }
                 "/wait" => self.gate.acquire().await.unwrap().forget(),
+                "/long" => return response(200, vec![b'x'; LONG_ANSWER]),
                 _ => {}
             }
             self.answers.fetch_add(1, Ordering::SeqCst);
@@ -199,6 +203,32 @@ async fn slow_senders_and_those_that_go_away_are_not_waited_for() {
     let answer = rest(leaving).await;
     assert!(answer.ends_with("the body is incomplete"), "{answer}");
     assert!(began.elapsed() < LONG);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_on_reading_has_the_time_it_takes() {
+    let limit = Duration::from_secs(1);
+    let server = Server::start(Limits::default().with_read_timeout(limit)).await;
+    let mut stream = server.send(&post("/long", "")).await;
+    let (began, mut chunk, mut got) = (Instant::now(), vec![0; 4 * 1024 * 1024], 0);
+    loop {
+        let read = timeout(LONG, stream.read(&mut chunk)).await;
+        match read.unwrap().unwrap() {
+            0 => break,
+            read => got += read,
+        }
+        // Slower than the limit in all, and far from it at any time.
+        if got < LONG_ANSWER && began.elapsed() < 2 * limit {
+            tokio::time::sleep(Duration::from_millis(70)).await;
+        }
+    }
+    assert!(
+        began.elapsed() > limit,
+        "it was not slow: {:?}",
+        began.elapsed()
+    );
+    assert!(got > LONG_ANSWER, "{got}");
     server.stop().await;
 }
 

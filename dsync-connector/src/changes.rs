@@ -1,19 +1,20 @@
 //! A change: carried out once, in its turn, and remembered.
 
+use std::future::ready;
+use std::pin::pin;
+
 use dsync_core::wire::{EntityRequest, Refusal};
 use dsync_core::{EntityId, Origin, ProcessId, Switch};
 use futures_util::future::{BoxFuture, Either, select};
 use http::StatusCode;
 
-use std::future::ready;
-use std::pin::pin;
-
 use crate::connector::logged;
-use crate::entity::{Done, Named, Prepared, Registered};
+use crate::entity::{Done, Prepared, Registered};
 use crate::flights::Begin;
 use crate::handler::{Handled, HandlerError, Kind};
 use crate::inbox::{Fingerprint, Seen};
 use crate::lanes::InLanes;
+use crate::naming::Named;
 use crate::promises::Promising;
 use crate::reply::Reply;
 use crate::waiting::whole_lane;

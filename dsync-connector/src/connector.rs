@@ -16,11 +16,12 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 
 use crate::builder::ConnectorBuilder;
-use crate::entity::{Named, Registered, Running};
+use crate::entity::{Registered, Running};
 use crate::flights::Flights;
 use crate::handler::{Handled, HandlerError, Kind};
 use crate::inbox::Inbox;
 use crate::lanes::Lanes;
+use crate::naming::Named;
 use crate::notifications::Callback;
 use crate::promises::Promises;
 use crate::reply::Reply;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Context;
-use crate::entity::primary_key;
 use crate::handler::{Handled, Handler, HandlerError, Record, RecordId};
+use crate::naming::primary_key;
 
 /// Keeps an entity's records in memory, by their primary keys, whose type is `I`.
 ///

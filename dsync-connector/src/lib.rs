@@ -43,6 +43,7 @@ mod in_memory;
 mod inbox;
 mod jobs;
 mod lanes;
+mod naming;
 mod notifications;
 mod promises;
 mod reply;

@@ -35,8 +35,9 @@ use serde_json::value::RawValue;
 
 use crate::about::About;
 use crate::connector::logged;
-use crate::entity::{Registered, primary_key};
+use crate::entity::Registered;
 use crate::handler::Handled;
+use crate::naming::primary_key;
 use crate::reply::Reply;
 use crate::{Connector, Context};
 

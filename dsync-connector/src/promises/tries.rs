@@ -11,9 +11,10 @@ use super::reports::Telling;
 use super::{CUT_OFF, WITHOUT_INBOX};
 use crate::Connector;
 use crate::connector::logged;
-use crate::entity::{Done, primary_key};
+use crate::entity::Done;
 use crate::handler::{Handled, HandlerError, Kind};
 use crate::inbox::Promise;
+use crate::naming::primary_key;
 use crate::waiting::Waiting;
 
 /// A promise that is being tried. Its end is a drop, so that one whose worker has gone is tried again.

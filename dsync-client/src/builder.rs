@@ -67,7 +67,9 @@ const RESERVED: [HeaderName; 11] = [
 pub struct ClientBuilder {
     key: Result<Box<dyn AuthTokenProvider>, InvalidAuthToken>,
     realtime_url: String,
-    requests: Requests,
+    tokens: EntityTokens,
+    state: Option<SystemState>,
+    refuse_switched_off: bool,
     policy: RetryPolicy,
     budget: u32,
     timeout: Duration,
@@ -92,7 +94,9 @@ impl ClientBuilder {
         Self {
             key,
             realtime_url: DEFAULT_REALTIME_URL.to_owned(),
-            requests: Requests::default(),
+            tokens: EntityTokens::new(),
+            state: None,
+            refuse_switched_off: false,
             policy: RetryPolicy::new(),
             budget: 500,
             timeout: Duration::from_secs(30),
@@ -133,7 +137,7 @@ impl ClientBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn entity_tokens(mut self, tokens: EntityTokens) -> Self {
-        self.requests.tokens = tokens;
+        self.tokens = tokens;
         self
     }
 
@@ -299,7 +303,7 @@ impl ClientBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn system_state(mut self, state: SystemState) -> Self {
-        self.requests.state = Some(state);
+        self.state = Some(state);
         self
     }
 
@@ -316,7 +320,7 @@ impl ClientBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn refuse_switched_off(mut self, refuse: bool) -> Self {
-        self.requests.refuse_switched_off = refuse;
+        self.refuse_switched_off = refuse;
         self
     }
 
@@ -503,9 +507,10 @@ impl ClientBuilder {
             timeout: self.timeout,
             policy: self.policy,
             budget: RetryBudget::new(self.budget),
-            state: self.requests.state.clone(),
+            state: self.state.clone(),
         };
-        Ok(Client::assemble(self.requests, delivery))
+        let requests = Requests::new(self.tokens, self.state, self.refuse_switched_off);
+        Ok(Client::assemble(requests, delivery))
     }
 }
 
@@ -513,7 +518,7 @@ impl ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("entity_tokens", &self.requests.tokens)
+            .field("entity_tokens", &self.tokens)
             .field("retry", &self.policy)
             .field("timeout", &self.timeout)
             .field("allow_http", &self.http.allow_http)

@@ -649,7 +649,7 @@ impl fmt::Debug for Client {
         );
         f.debug_struct("Client")
             .field("realtime_url", &address)
-            .field("entity_tokens", &self.inner.requests.tokens)
+            .field("entity_tokens", self.inner.requests.tokens())
             .finish_non_exhaustive()
     }
 }

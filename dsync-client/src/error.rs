@@ -4,7 +4,9 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use dsync_core::wire::{InvalidIdField, RecordError};
-use dsync_core::{Fault, InvalidEntityId, InvalidEntityToken, TransportErrorKind, retry};
+use dsync_core::{
+    ChangeError, Fault, InvalidEntityId, InvalidEntityToken, TransportErrorKind, retry,
+};
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
 
@@ -312,6 +314,33 @@ impl Error {
                 Some(answered)
             }
             _ => None,
+        }
+    }
+}
+
+/// A change that could not be put together. Nothing was sent.
+impl From<ChangeError> for Error {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Record(error) => Self::Record(error),
+            ChangeError::EntityId(error) => Self::EntityId(error),
+            ChangeError::IdField(error) => Self::IdField(error),
+            ChangeError::EntityToken(error) => Self::EntityToken(error),
+            ChangeError::NoPrimaryKeyField { entity } => Self::NoPrimaryKeyField { entity },
+            ChangeError::SharedKey { entity, shared_key } => Self::SharedKey { entity, shared_key },
+            ChangeError::SharedKeyValue {
+                entity,
+                shared_key,
+                found,
+            } => Self::SharedKeyValue {
+                entity,
+                shared_key,
+                found,
+            },
+            // Of a later version of the core: this keeps its words, and is final as well.
+            other => Self::Record(RecordError::NotJson {
+                message: other.to_string(),
+            }),
         }
     }
 }

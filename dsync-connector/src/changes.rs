@@ -211,7 +211,7 @@ impl Connector {
             }
         };
         let reply = Reply::done(done.status, done.data(), &unknown_keys);
-        if let Err(error) = inner.inbox.answer(id, reply.kept()).await {
+        if let Err(error) = inner.inbox.answer(id, reply.status, &reply.body).await {
             // It took effect, so this is the true answer; a repetition may do it again.
             tracing::error!(%error, process_id = %id, "an answer could not be kept");
         }

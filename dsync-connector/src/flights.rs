@@ -1,20 +1,20 @@
 //! Requests of one process that are here at the same time: one is carried out, the others wait for its
 //! answer.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dsync_core::ProcessId;
 use tokio::sync::watch;
 
+use crate::digest::{Digest, DigestMap, digest};
 use crate::inbox::Fingerprint;
 use crate::reply::Reply;
 
 /// The processes that are being carried out.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    by_id: Mutex<HashMap<ProcessId, Airborne>>,
+    by_id: Mutex<DigestMap<Airborne>>,
 }
 
 /// The first request of a process.
@@ -38,7 +38,8 @@ pub(crate) enum Begin<'a> {
 
 impl Flights {
     pub(crate) fn begin(&self, id: &ProcessId, request: Fingerprint) -> Begin<'_> {
-        match self.by_id().entry(id.clone()) {
+        let id = digest(id.as_str());
+        match self.by_id().entry(id) {
             Entry::Vacant(free) => {
                 free.insert(Airborne {
                     request,
@@ -46,7 +47,7 @@ impl Flights {
                 });
                 Begin::First(Flight {
                     flights: self,
-                    id: Some(id.clone()),
+                    id: Some(id),
                 })
             }
             Entry::Occupied(held) if held.get().request != request => Begin::Other,
@@ -58,7 +59,7 @@ impl Flights {
         }
     }
 
-    fn by_id(&self) -> MutexGuard<'_, HashMap<ProcessId, Airborne>> {
+    fn by_id(&self) -> MutexGuard<'_, DigestMap<Airborne>> {
         // Each use is one call on a map.
         self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,7 +71,7 @@ impl Flights {
 pub(crate) struct Flight<'a> {
     flights: &'a Flights,
     /// Nothing once it has landed.
-    id: Option<ProcessId>,
+    id: Option<Digest>,
 }
 
 impl Flight<'_> {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dsync_core::wire::{EntityRequest, Report};
 use dsync_core::{EntityId, ProcessId, StateError};
 use http::StatusCode;
-use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_128;
 
 pub use memory::MemoryInbox;
 
@@ -77,7 +77,12 @@ pub trait Inbox: Send + Sync + Debug + 'static {
     ) -> Keeping<'a, ()>;
 
     /// Remembers the answer to a process that has begun.
-    fn answer<'a>(&'a self, id: &'a ProcessId, answer: KeptAnswer) -> Keeping<'a, ()>;
+    fn answer<'a>(
+        &'a self,
+        id: &'a ProcessId,
+        status: StatusCode,
+        body: &'a Bytes,
+    ) -> Keeping<'a, ()>;
 
     /// Forgets a process: it was refused, and changed nothing.
     fn forget<'a>(&'a self, id: &'a ProcessId) -> Keeping<'a, ()>;
@@ -175,8 +180,11 @@ pub struct KeptAnswer {
 
 /// What makes two requests of one process the same: the entity, the operation, the id with its field, and
 /// the body byte for byte. A digest and not the parts, because a body may have megabytes.
+///
+/// It is XXH3 of 128 bits, and not a cryptographic one: who could look for two bodies with one fingerprint
+/// has the API key, and would gain the answer to his own first request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
+pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
     /// The fingerprint of a request to an entity.
@@ -196,21 +204,20 @@ impl Fingerprint {
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(part.unwrap_or_default());
         }
-        let mut digest = Sha256::new();
-        digest.update(&bytes);
-        digest.update(request.body());
-        Self(digest.finalize().into())
+        // Of the two digests one, without the two in one buffer: a body may have megabytes.
+        bytes.extend_from_slice(&XxHash3_128::oneshot(request.body()).to_be_bytes());
+        Self(XxHash3_128::oneshot(&bytes).to_be_bytes())
     }
 
     /// A fingerprint that was kept.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
     /// Its bytes, to be kept.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }

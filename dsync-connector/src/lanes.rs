@@ -1,14 +1,16 @@
 //! One change a record at a time.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use smallvec::SmallVec;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+
+use crate::digest::{DigestMap, digest};
 
 /// Who has the turn in each lane. A lane is named by a text: an entity, a field and its value.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
+    turns: Mutex<DigestMap<Arc<Turn<()>>>>,
 }
 
 impl Lanes {
@@ -17,14 +19,14 @@ impl Lanes {
         names.sort_unstable();
         names.dedup();
         let mut turns = self.turns();
-        if names.iter().any(|name| turns.contains_key(name)) {
+        if names.iter().any(|name| turns.contains_key(&digest(name))) {
             return Err(names);
         }
-        let mut held = Vec::with_capacity(names.len());
+        let mut held = SmallVec::new();
         for name in &names {
             let turn = Arc::new(Turn::new(()));
             let free = turn.clone().try_lock_owned();
-            turns.insert(name.clone(), turn);
+            turns.insert(digest(name), turn);
             held.push(free.expect("a turn that was just made is free"));
         }
         drop(turns);
@@ -42,11 +44,11 @@ impl Lanes {
         names.dedup();
         let mut inside = InLanes {
             lanes: self,
-            held: Vec::with_capacity(names.len()),
+            held: SmallVec::new(),
             names,
         };
         for name in &inside.names {
-            let turn = self.turns().entry(name.clone()).or_default().clone();
+            let turn = self.turns().entry(digest(name)).or_default().clone();
             inside.held.push(turn.lock_owned().await);
         }
         inside
@@ -54,16 +56,17 @@ impl Lanes {
 
     /// Forgets a lane that nobody is in and nobody waits for.
     fn leave(&self, name: &str) {
+        let name = digest(name);
         let mut turns = self.turns();
         if turns
-            .get(name)
+            .get(&name)
             .is_some_and(|turn| Arc::strong_count(turn) == 1)
         {
-            turns.remove(name);
+            turns.remove(&name);
         }
     }
 
-    fn turns(&self) -> MutexGuard<'_, HashMap<String, Arc<Turn<()>>>> {
+    fn turns(&self) -> MutexGuard<'_, DigestMap<Arc<Turn<()>>>> {
         // Each use is a call or two on a map that cannot fail.
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,7 +78,7 @@ pub(crate) struct InLanes<'a> {
     lanes: &'a Lanes,
     names: Vec<String>,
     /// Of the first names; of all, once everything was waited for.
-    held: Vec<OwnedMutexGuard<()>>,
+    held: SmallVec<[OwnedMutexGuard<()>; 2]>,
 }
 
 impl InLanes<'_> {

@@ -34,6 +34,7 @@ mod builder;
 mod changes;
 mod connector;
 mod context;
+mod digest;
 #[cfg(any(feature = "axum", feature = "serve"))]
 mod doors;
 mod entity;

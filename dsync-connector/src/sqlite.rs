@@ -21,8 +21,10 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use dsync_core::wire::Report;
 use dsync_core::{EntityState, OwnProcess, ProcessId, StateError, StateStore};
+use http::StatusCode;
 use tokio::sync::oneshot;
 
 use self::database::Database;
@@ -226,9 +228,15 @@ impl Inbox for SqliteStore {
         self.keep(move |database| database.begin_process(&id, request, attempt, now))
     }
 
-    fn answer<'a>(&'a self, id: &'a ProcessId, answer: KeptAnswer) -> Keeping<'a, ()> {
+    fn answer<'a>(
+        &'a self,
+        id: &'a ProcessId,
+        status: StatusCode,
+        body: &'a Bytes,
+    ) -> Keeping<'a, ()> {
         let id = id.clone();
-        self.keep(move |database| database.answer_process(&id, &answer))
+        let body = body.clone();
+        self.keep(move |database| database.answer_process(&id, &KeptAnswer { status, body }))
     }
 
     fn forget<'a>(&'a self, id: &'a ProcessId) -> Keeping<'a, ()> {

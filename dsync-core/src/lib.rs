@@ -9,6 +9,7 @@
 //! - [`entity`]: the traits between a Rust struct and its layout, and a record's id;
 //! - [`model`]: layouts known only at run time, and the data layout of a whole system;
 //! - [`wire`]: realtime requests and answers as bytes, and the envelope around them;
+//! - [`ChangeEncoder`]: from a typed record to such a request;
 //! - [`dates`]: the platform's formats of dates, for serde's `with`;
 //! - [`retry`]: whether a change that was not accepted is sent again, and when;
 //! - [`Transport`], [`Clock`], [`AuthTokenProvider`]: the seams where I/O begins;
@@ -21,6 +22,7 @@
 
 mod auth;
 mod auth_provider;
+mod change;
 mod clock;
 pub mod dates;
 pub mod entity;
@@ -44,6 +46,7 @@ pub mod wire;
 
 pub use auth::{AuthToken, InvalidAuthToken};
 pub use auth_provider::{AuthTokenProvider, Providing};
+pub use change::{ChangeEncoder, ChangeError};
 pub use clock::{Clock, Sleeping};
 pub use entity::{
     DsyncEntity, DsyncObject, EntityId, FieldValue, InvalidEntityId, ListItem, PrimaryKey,

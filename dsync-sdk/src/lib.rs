@@ -83,13 +83,13 @@ pub use dsync_connector::{
     Connector, ConnectorBuilder, Context, Handled, Handler, HandlerError, InMemory, ProcessEnded,
 };
 pub use dsync_core::{
-    Arity, AuthToken, AuthTokenProvider, Clock, DataLayout, DataLayoutBuilder, DsyncEntity,
-    DsyncObject, Endpoint, EntityId, EntityLayout, EntityState, EntityToken, EntityTokens,
-    Envelope, Fault, Faults, Field, FieldLayout, FieldType, FieldValue, IdempotencyKey,
-    InvalidAuthToken, InvalidEntityId, InvalidEntityToken, InvalidIdempotencyKey, InvalidProcessId,
-    ListItem, MergeError, Opaque, Origin, OwnProcess, PrimaryKey, ProcessId, Providing, Received,
-    ReportError, Reporter, Reporting, Sending, SendingGuard, Shape, Sleeping, StateError,
-    StateStore, Switch, SystemState, TimeLimit, ToEntityId, Transport, TransportError,
+    Arity, AuthToken, AuthTokenProvider, ChangeEncoder, ChangeError, Clock, DataLayout,
+    DataLayoutBuilder, DsyncEntity, DsyncObject, Endpoint, EntityId, EntityLayout, EntityState,
+    EntityToken, EntityTokens, Envelope, Fault, Faults, Field, FieldLayout, FieldType, FieldValue,
+    IdempotencyKey, InvalidAuthToken, InvalidEntityId, InvalidEntityToken, InvalidIdempotencyKey,
+    InvalidProcessId, ListItem, MergeError, Opaque, Origin, OwnProcess, PrimaryKey, ProcessId,
+    Providing, Received, ReportError, Reporter, Reporting, Sending, SendingGuard, Shape, Sleeping,
+    StateError, StateStore, Switch, SystemState, TimeLimit, ToEntityId, Transport, TransportError,
     TransportErrorKind, Treekey, UnfitId, UnknownFieldType, Update, ValidRecord, dates, id_text,
     read_id, read_record, retry, testing, treekey, wire,
 };

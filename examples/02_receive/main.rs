@@ -106,7 +106,8 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let Some(auth_token) = arguments.auth_token.clone() else {
+    let given = arguments.auth_token.clone();
+    let Some(auth_token) = given.filter(|key| !key.is_empty()) else {
         Arguments::command()
             .error(
                 ErrorKind::MissingRequiredArgument,

@@ -4,8 +4,8 @@
 //! (what a platform does between them), `journey` (what happens here).
 //!
 //! ```text
-//! cargo run --example two_systems          200 products
-//! cargo run --example two_systems -- 5000  more of them
+//! cargo run --example two_systems             # 200 products
+//! cargo run --example two_systems -- 5000     # more of them
 //! ```
 
 #![expect(clippy::print_stderr, reason = "a program for people")]
@@ -40,8 +40,8 @@ const SHOWN: usize = 5;
 #[command(
     name = "two_systems",
     after_help = "Examples:
-  two_systems         200 products
-  two_systems 5000    more of them"
+  cargo run --example two_systems             # 200 products
+  cargo run --example two_systems -- 5000     # more of them"
 )]
 struct Arguments {
     /// How many products

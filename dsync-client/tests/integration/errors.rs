@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use dsync_client::Error;
-use dsync_core::{Fault, TransportError, TransportErrorKind};
+use dsync_core::wire::{RealtimeRequest, RecordError};
+use dsync_core::{ChangeError, EntityId, EntityToken, Fault, TransportError, TransportErrorKind};
 
 use crate::support::{Product, Scripted};
 
@@ -290,4 +291,58 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> Vec<String> {
         next = error.source();
     }
     texts
+}
+
+#[test]
+fn a_change_that_cannot_be_put_together_keeps_its_words() {
+    let (entity, shared_key) = ("product", "ean".to_owned());
+    let field = RealtimeRequest::create("t-1".parse().unwrap(), "{}")
+        .with_id(EntityId::new("1").unwrap(), "")
+        .unwrap_err();
+    let found = "a list";
+    macro_rules! becomes {
+        ($error:expr, $variant:pat) => {{
+            let before = $error;
+            let error = Error::from(before.clone());
+            assert_eq!(error.to_string(), before.to_string());
+            assert!(matches!(error, $variant), "{error:?}");
+            assert!(!error.is_retryable());
+            assert_eq!(error.attempts(), 0);
+        }};
+    }
+    becomes!(
+        ChangeError::Record(RecordError::NotAnObject),
+        Error::Record(RecordError::NotAnObject)
+    );
+    becomes!(
+        ChangeError::EntityId(EntityId::new("").unwrap_err()),
+        Error::EntityId(_)
+    );
+    becomes!(ChangeError::IdField(field), Error::IdField(_));
+    becomes!(
+        ChangeError::EntityToken(EntityToken::new("").unwrap_err()),
+        Error::EntityToken(_)
+    );
+    becomes!(
+        ChangeError::NoPrimaryKeyField { entity },
+        Error::NoPrimaryKeyField { entity: "product" }
+    );
+    becomes!(
+        ChangeError::SharedKey {
+            entity,
+            shared_key: shared_key.clone()
+        },
+        Error::SharedKey { .. }
+    );
+    becomes!(
+        ChangeError::SharedKeyValue {
+            entity,
+            shared_key,
+            found
+        },
+        Error::SharedKeyValue {
+            found: "a list",
+            ..
+        }
+    );
 }

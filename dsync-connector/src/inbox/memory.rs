@@ -1,18 +1,22 @@
 //! The inbox of a program that does not outlive itself.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use dsync_core::wire::Report;
 use dsync_core::{ProcessId, StateError};
+use http::StatusCode;
+use smallvec::SmallVec;
 
 use super::{
     Fingerprint, Inbox, KEPT_FOR, Keeping, KeptAnswer, KeptReport, Promise, Promised, Seen,
 };
+use crate::digest::{Digest, DigestMap, digest};
 
 /// How many processes are remembered. Seven days of a busy platform must not fill the memory.
 const MOST: usize = 100_000;
@@ -30,21 +34,45 @@ pub struct MemoryInbox {
 struct Contents {
     /// Where in `by_age` a process is, counted from the first that ever was. What it does not point at is
     /// there no more: it was written again further behind, or forgotten.
-    places: HashMap<ProcessId, u64>,
+    places: DigestMap<u64>,
     by_age: VecDeque<Remembered>,
     /// How many were taken from the front of `by_age`.
     gone: u64,
     promises: BTreeMap<u64, Promise>,
     /// Their processes are not forgotten.
-    promised: HashSet<ProcessId>,
+    promised: HashSet<Digest>,
     reports: BTreeMap<u64, KeptReport>,
     last: u64,
 }
 
+/// A process. Everything is in one place, so that to forget the oldest is to look at nothing else: each look
+/// elsewhere into so much memory takes as long as reading a record.
 struct Remembered {
-    id: ProcessId,
-    seen: Seen,
+    key: Digest,
+    request: Fingerprint,
+    attempts: u32,
+    answer: Option<(StatusCode, SmallVec<[u8; SHORT]>)>,
     since: SystemTime,
+}
+
+/// How long a usual answer is.
+const SHORT: usize = 104;
+
+impl Remembered {
+    fn seen(&self) -> Seen {
+        Seen {
+            request: self.request,
+            attempts: self.attempts,
+            answer: self.answer.as_ref().map(|(status, body)| KeptAnswer {
+                status: *status,
+                body: Bytes::copy_from_slice(body),
+            }),
+        }
+    }
+
+    fn set_answer(&mut self, status: StatusCode, body: &[u8]) {
+        self.answer = Some((status, SmallVec::from_slice(body)));
+    }
 }
 
 /// Shows how much there is, and no record.
@@ -77,12 +105,9 @@ impl MemoryInbox {
 }
 
 impl Contents {
-    fn remember(&mut self, id: &ProcessId, seen: Seen, now: SystemTime) {
-        self.push(Remembered {
-            id: id.clone(),
-            seen,
-            since: now,
-        });
+    fn remember(&mut self, remembered: Remembered) {
+        let now = remembered.since;
+        self.push(remembered);
         if self.by_age.len() == MOST {
             // From here on each new one takes an old one's place, which leaves a mark in the map: with room for
             // as many marks it is seldom tidied up.
@@ -99,10 +124,10 @@ impl Contents {
             };
             let place = self.gone;
             self.gone += 1;
-            match self.places.entry(first.id.clone()) {
+            match self.places.entry(first.key) {
                 Entry::Occupied(held) if *held.get() == place => {
                     held.remove();
-                    if self.promised.contains(&first.id) {
+                    if !self.promised.is_empty() && self.promised.contains(&first.key) {
                         self.push(first);
                     }
                 }
@@ -112,27 +137,37 @@ impl Contents {
     }
 
     fn seen(&mut self, id: &ProcessId, now: SystemTime) -> Option<Seen> {
-        let known = self.get(id)?;
-        if is_old(known.since, now) && !self.promised.contains(id) {
-            return None;
-        }
-        self.get(id).map(|known| known.seen.clone())
+        let key = digest(id.as_str());
+        let is_promised = !self.promised.is_empty() && self.promised.contains(&key);
+        let known = self.get(key)?;
+        (is_promised || !is_old(known.since, now)).then(|| known.seen())
     }
 
     fn push(&mut self, remembered: Remembered) {
         let place = self.gone + self.by_age.len() as u64;
-        self.places.insert(remembered.id.clone(), place);
+        self.places.insert(remembered.key, place);
         self.by_age.push_back(remembered);
     }
 
-    fn get(&mut self, id: &ProcessId) -> Option<&mut Remembered> {
-        let place = self.places.get(id)? - self.gone;
+    fn get(&mut self, key: Digest) -> Option<&mut Remembered> {
+        let place = self.places.get(&key)? - self.gone;
         self.by_age.get_mut(usize::try_from(place).ok()?)
     }
 
     fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
+    }
+}
+
+/// A process that has no answer yet.
+fn begun(id: &ProcessId, request: Fingerprint, attempts: u32, since: SystemTime) -> Remembered {
+    Remembered {
+        key: digest(id.as_str()),
+        request,
+        attempts,
+        answer: None,
+        since,
     }
 }
 
@@ -170,12 +205,7 @@ impl Inbox for MemoryInbox {
         self.with(|contents| {
             let seen = contents.seen(id, now);
             if seen.is_none() {
-                let begun = Seen {
-                    request,
-                    attempts: 1,
-                    answer: None,
-                };
-                contents.remember(id, begun, now);
+                contents.remember(begun(id, request, 1, now));
             }
             seen
         })
@@ -188,25 +218,25 @@ impl Inbox for MemoryInbox {
         attempts: u32,
         now: SystemTime,
     ) -> Keeping<'a, ()> {
-        let seen = Seen {
-            request,
-            attempts,
-            answer: None,
-        };
-        self.with(|contents| contents.remember(id, seen, now))
+        self.with(|contents| contents.remember(begun(id, request, attempts, now)))
     }
 
-    fn answer<'a>(&'a self, id: &'a ProcessId, answer: KeptAnswer) -> Keeping<'a, ()> {
+    fn answer<'a>(
+        &'a self,
+        id: &'a ProcessId,
+        status: StatusCode,
+        body: &'a Bytes,
+    ) -> Keeping<'a, ()> {
         self.with(|contents| {
-            if let Some(known) = contents.get(id) {
-                known.seen.answer = Some(answer);
+            if let Some(known) = contents.get(digest(id.as_str())) {
+                known.set_answer(status, body);
             }
         })
     }
 
     fn forget<'a>(&'a self, id: &'a ProcessId) -> Keeping<'a, ()> {
         self.with(|contents| {
-            contents.places.remove(id);
+            contents.places.remove(&digest(id.as_str()));
         })
     }
 
@@ -217,14 +247,11 @@ impl Inbox for MemoryInbox {
         answer: &'a KeptAnswer,
     ) -> Keeping<'a, u64> {
         self.with(|contents| {
-            let seen = Seen {
-                request,
-                attempts: promise.attempts,
-                answer: Some(answer.clone()),
-            };
             let id = promise.request.process_id();
-            contents.promised.insert(id.clone());
-            contents.remember(id, seen, promise.since);
+            contents.promised.insert(digest(id.as_str()));
+            let mut remembered = begun(id, request, promise.attempts, promise.since);
+            remembered.set_answer(answer.status, &answer.body);
+            contents.remember(remembered);
             let number = contents.number();
             contents.promises.insert(number, promise.clone());
             number
@@ -252,7 +279,8 @@ impl Inbox for MemoryInbox {
     ) -> Keeping<'a, Option<u64>> {
         self.with(|contents| {
             if let Some(promise) = contents.promises.remove(&number) {
-                contents.promised.remove(promise.request.process_id());
+                let id = promise.request.process_id();
+                contents.promised.remove(&digest(id.as_str()));
             }
             report.map(|report| {
                 let number = contents.number();

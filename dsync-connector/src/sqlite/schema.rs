@@ -31,7 +31,7 @@ const VERSION_1: &str = "
 
     CREATE TABLE process (
         process_id TEXT NOT NULL UNIQUE,
-        fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+        fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 16),
         attempts INTEGER NOT NULL,
         begun INTEGER NOT NULL,
         -- Whether a promise of this process is not settled. It stands here as well, so that the

@@ -68,7 +68,7 @@ fn process(id: &str) -> ProcessId {
 }
 
 fn fingerprint(byte: u8) -> Fingerprint {
-    Fingerprint::from_bytes([byte; 32])
+    Fingerprint::from_bytes([byte; 16])
 }
 
 fn answer(status: u16, body: impl Into<Bytes>) -> KeptAnswer {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use dsync_connector::{
     Connector, Context, Fingerprint, Handled, Handler, HandlerError, Inbox, Keeping, KeptAnswer,
     KeptReport, MemoryInbox, Promise, Promised, Seen,
@@ -18,6 +19,8 @@ use dsync_core::retry::RetryPolicy;
 use dsync_core::wire::Report;
 use dsync_core::{ProcessId, StateError, Update};
 use futures_util::future::{Either, join_all, select};
+
+use http::StatusCode;
 
 use crate::promises::working;
 use crate::support::{KEY, Product, Reports, send, update};
@@ -113,8 +116,15 @@ impl Inbox for Shaky {
         }))
     }
 
-    fn answer<'a>(&'a self, id: &'a ProcessId, answer: KeptAnswer) -> Keeping<'a, ()> {
-        self.shake(Box::pin(async move { self.inner.answer(id, answer).await }))
+    fn answer<'a>(
+        &'a self,
+        id: &'a ProcessId,
+        status: StatusCode,
+        body: &'a Bytes,
+    ) -> Keeping<'a, ()> {
+        self.shake(Box::pin(async move {
+            self.inner.answer(id, status, body).await
+        }))
     }
 
     fn forget<'a>(&'a self, id: &'a ProcessId) -> Keeping<'a, ()> {

@@ -22,7 +22,7 @@ async fn everything_is_there_again() {
     begin(&store, "answered").await.unwrap();
     let body = answer(200, vec![0, 159, 255]);
     store
-        .answer(&process("answered"), body.clone())
+        .answer(&process("answered"), body.status, &body.body)
         .await
         .unwrap();
     let mut numbers = Vec::new();

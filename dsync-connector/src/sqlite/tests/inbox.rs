@@ -62,7 +62,7 @@ async fn a_process_is_seen_from_begin_to_forget(inbox: &dyn Inbox) {
     assert_eq!(inbox.seen(&id, time()).await.unwrap(), Some(seen.clone()));
 
     let ok = answer(200, "{}");
-    inbox.answer(&id, ok.clone()).await.unwrap();
+    inbox.answer(&id, ok.status, &ok.body).await.unwrap();
     seen.answer = Some(ok);
     assert_eq!(inbox.seen(&id, time()).await.unwrap(), Some(seen));
     assert_eq!(inbox.seen(&process("other"), time()).await.unwrap(), None);
@@ -74,7 +74,10 @@ async fn a_process_is_seen_from_begin_to_forget(inbox: &dyn Inbox) {
 async fn a_process_that_begins_again_has_no_answer(inbox: &dyn Inbox) {
     let id = process("p");
     inbox.begin(&id, fingerprint(1), 1, time()).await.unwrap();
-    inbox.answer(&id, answer(500, "no")).await.unwrap();
+    inbox
+        .answer(&id, StatusCode::INTERNAL_SERVER_ERROR, &"no".into())
+        .await
+        .unwrap();
     inbox.begin(&id, fingerprint(2), 2, time()).await.unwrap();
     let seen = Seen {
         request: fingerprint(2),
@@ -86,7 +89,10 @@ async fn a_process_that_begins_again_has_no_answer(inbox: &dyn Inbox) {
 
 async fn an_answer_without_a_process_is_nothing(inbox: &dyn Inbox) {
     let id = process("p");
-    inbox.answer(&id, answer(200, "yes")).await.unwrap();
+    inbox
+        .answer(&id, StatusCode::OK, &"yes".into())
+        .await
+        .unwrap();
     assert_eq!(inbox.seen(&id, time()).await.unwrap(), None);
 }
 
@@ -101,7 +107,10 @@ async fn an_answer_is_kept_byte_for_byte(inbox: &dyn Inbox) {
         let id = process(&format!("p-{number}"));
         let answer = answer(207, body);
         inbox.begin(&id, fingerprint(0), 1, time()).await.unwrap();
-        inbox.answer(&id, answer.clone()).await.unwrap();
+        inbox
+            .answer(&id, answer.status, &answer.body)
+            .await
+            .unwrap();
         let seen = inbox.seen(&id, time()).await.unwrap().unwrap();
         assert!(seen.answer == Some(answer), "body {number}");
     }

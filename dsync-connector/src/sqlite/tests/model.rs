@@ -103,7 +103,10 @@ impl Both {
             Act::Answer(id, body) if !self.may_be_forgotten(id) => {
                 let answer = answer(200, body);
                 for inbox in [&self.memory as &dyn Inbox, &store] {
-                    inbox.answer(&id_of(id), answer.clone()).await.unwrap();
+                    inbox
+                        .answer(&id_of(id), answer.status, &answer.body)
+                        .await
+                        .unwrap();
                 }
             }
             Act::Forget(id) => {

@@ -111,7 +111,10 @@ async fn a_full_disk_fails_what_is_written_and_may_pass() {
     let error = loop {
         let id = process(&format!("p-{}", kept.len()));
         begin(&store, id.as_str()).await.unwrap();
-        match store.answer(&id, answer(200, body.clone())).await {
+        match store
+            .answer(&id, StatusCode::OK, &Bytes::from(body.clone()))
+            .await
+        {
             Ok(()) => kept.push(id),
             Err(error) => break error,
         }
@@ -127,7 +130,10 @@ async fn a_full_disk_fails_what_is_written_and_may_pass() {
     });
     let id = process("after");
     begin(&store, "after").await.unwrap();
-    store.answer(&id, answer(200, body.clone())).await.unwrap();
+    store
+        .answer(&id, StatusCode::OK, &Bytes::from(body.clone()))
+        .await
+        .unwrap();
     kept.push(id);
     drop(store);
     let store = folder.open();
@@ -298,7 +304,10 @@ async fn a_long_log_is_brought_into_the_file() {
     for id in 0..40 {
         let id = process(&format!("p-{id}"));
         begin(&store, id.as_str()).await.unwrap();
-        store.answer(&id, answer(200, body.clone())).await.unwrap();
+        store
+            .answer(&id, StatusCode::OK, &Bytes::from(body.clone()))
+            .await
+            .unwrap();
     }
     assert!(log() < 10_000_000, "{}", log());
     assert!(std::fs::metadata(folder.file()).unwrap().len() > 30_000_000);

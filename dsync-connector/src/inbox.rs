@@ -6,6 +6,7 @@ mod memory;
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -19,8 +20,67 @@ pub use memory::MemoryInbox;
 /// How long the answer to a process is given again.
 pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What an [`Inbox`] gives, some time.
-pub type Keeping<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;
+/// What an [`Inbox`] gives: at once, or some time.
+///
+/// A future of its own, because every request awaits some of them, and what is there needs no box.
+///
+/// # Examples
+///
+/// ```
+/// use dsync_connector::Keeping;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), dsync_core::StateError> {
+/// assert_eq!(Keeping::now(Ok(7)).await?, 7);
+/// assert_eq!(Keeping::later(async { Ok(7) }).await?, 7);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Keeping<'a, T>(State<'a, T>);
+
+enum State<'a, T> {
+    /// Nothing once it was given.
+    Now(Option<Result<T, StateError>>),
+    Later(Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>),
+}
+
+impl<'a, T> Keeping<'a, T> {
+    /// What is there already.
+    pub fn now(result: Result<T, StateError>) -> Self {
+        Self(State::Now(Some(result)))
+    }
+
+    /// What has to be waited for.
+    pub fn later(future: impl Future<Output = Result<T, StateError>> + Send + 'a) -> Self {
+        Self(State::Later(Box::pin(future)))
+    }
+}
+
+/// What is there is moved out, and never polled in its place.
+impl<T> Unpin for Keeping<'_, T> {}
+
+impl<T> Future for Keeping<'_, T> {
+    type Output = Result<T, StateError>;
+
+    /// # Panics
+    ///
+    /// If it is polled after it was ready, as any future may.
+    fn poll(self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().0 {
+            State::Now(result) => Poll::Ready(result.take().expect("it is polled once")),
+            State::Later(future) => future.as_mut().poll(context),
+        }
+    }
+}
+
+impl<T> Debug for Keeping<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            State::Now(_) => "Keeping::now(..)",
+            State::Later(_) => "Keeping::later(..)",
+        })
+    }
+}
 
 /// Remembers processes: those that were carried out, with their answers, those that the connector has
 /// promised to carry out, and the reports on them that the platform has not accepted yet.
@@ -57,7 +117,7 @@ pub trait Inbox: Send + Sync + Debug + 'static {
         request: Fingerprint,
         now: SystemTime,
     ) -> Keeping<'a, Option<Seen>> {
-        Box::pin(async move {
+        Keeping::later(async move {
             let seen = self.seen(id, now).await?;
             if seen.is_none() {
                 self.begin(id, request, 1, now).await?;

@@ -124,7 +124,7 @@ impl SqliteStore {
         let (answer, answered) = oneshot::channel();
         // Whoever dropped the future does not want to hear; a writer that has stopped drops `answer`.
         let sent = self.0.send(work, |result| drop(answer.send(result)));
-        Box::pin(async move {
+        Keeping::later(async move {
             sent?;
             answered.await.unwrap_or_else(|_| Err(self.0.stopped()))
         })

@@ -3,7 +3,6 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
-use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -100,7 +99,7 @@ impl MemoryInbox {
     }
 
     fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut Contents) -> T) -> Keeping<'_, T> {
-        Box::pin(ready(Ok(act(&mut self.contents()))))
+        Keeping::now(Ok(act(&mut self.contents())))
     }
 }
 

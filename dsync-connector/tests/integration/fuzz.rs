@@ -76,7 +76,7 @@ impl Shaky {
     fn shake<'a, T: Send + 'a>(&'a self, keeping: Keeping<'a, T>) -> Keeping<'a, T> {
         let fails = self.fails.load(Ordering::Relaxed);
         let (before, after) = (self.dice.one_in(5), self.dice.one_in(7));
-        Box::pin(async move {
+        Keeping::later(async move {
             self.dice.some_steps(2).await;
             if fails && before {
                 return Err(StateError::new("before secret-path"));
@@ -101,7 +101,9 @@ impl Inbox for Shaky {
     }
 
     fn seen<'a>(&'a self, id: &'a ProcessId, now: SystemTime) -> Keeping<'a, Option<Seen>> {
-        self.shake(Box::pin(async move { self.inner.seen(id, now).await }))
+        self.shake(Keeping::later(
+            async move { self.inner.seen(id, now).await },
+        ))
     }
 
     fn begin<'a>(
@@ -111,7 +113,7 @@ impl Inbox for Shaky {
         attempt: u32,
         now: SystemTime,
     ) -> Keeping<'a, ()> {
-        self.shake(Box::pin(async move {
+        self.shake(Keeping::later(async move {
             self.inner.begin(id, request, attempt, now).await
         }))
     }
@@ -122,13 +124,13 @@ impl Inbox for Shaky {
         status: StatusCode,
         body: &'a Bytes,
     ) -> Keeping<'a, ()> {
-        self.shake(Box::pin(async move {
+        self.shake(Keeping::later(async move {
             self.inner.answer(id, status, body).await
         }))
     }
 
     fn forget<'a>(&'a self, id: &'a ProcessId) -> Keeping<'a, ()> {
-        self.shake(Box::pin(async move { self.inner.forget(id).await }))
+        self.shake(Keeping::later(async move { self.inner.forget(id).await }))
     }
 
     fn promise<'a>(
@@ -137,17 +139,19 @@ impl Inbox for Shaky {
         request: Fingerprint,
         answer: &'a KeptAnswer,
     ) -> Keeping<'a, u64> {
-        self.shake(Box::pin(async move {
+        self.shake(Keeping::later(async move {
             self.inner.promise(promise, request, answer).await
         }))
     }
 
     fn promised(&self, number: u64) -> Keeping<'_, Option<Promise>> {
-        self.shake(Box::pin(async move { self.inner.promised(number).await }))
+        self.shake(Keeping::later(
+            async move { self.inner.promised(number).await },
+        ))
     }
 
     fn tried(&self, number: u64, attempts: u32, next: SystemTime) -> Keeping<'_, ()> {
-        self.shake(Box::pin(async move {
+        self.shake(Keeping::later(async move {
             self.inner.tried(number, attempts, next).await
         }))
     }
@@ -158,13 +162,15 @@ impl Inbox for Shaky {
         report: Option<&'a Report>,
         now: SystemTime,
     ) -> Keeping<'a, Option<u64>> {
-        self.shake(Box::pin(async move {
+        self.shake(Keeping::later(async move {
             self.inner.settle(number, report, now).await
         }))
     }
 
     fn reported(&self, number: u64) -> Keeping<'_, ()> {
-        self.shake(Box::pin(async move { self.inner.reported(number).await }))
+        self.shake(Keeping::later(
+            async move { self.inner.reported(number).await },
+        ))
     }
 }
 

@@ -86,7 +86,15 @@ pub(crate) struct Inner {
     pub(crate) entities: Vec<Registered>,
     pub(crate) routes: Routes,
     pub(crate) max_body: usize,
+    #[cfg_attr(
+        not(feature = "serve"),
+        allow(dead_code, reason = "a limit of the server")
+    )]
     pub(crate) max_connections: usize,
+    #[cfg_attr(
+        not(any(feature = "axum", feature = "serve")),
+        allow(dead_code, reason = "a limit of what reads bodies")
+    )]
     pub(crate) read_timeout: Duration,
     pub(crate) handler_timeout: Duration,
     pub(crate) first_switch: Switch,

@@ -77,7 +77,7 @@ expect 2 "unexpected argument '--frobnicate'" -- --frobnicate
 expect 2 "invalid socket address syntax" -- --database "$scratch/shop.db" --listen nowhere
 expect 2 "it must be at least 1" -- --database "$scratch/shop.db" --page-size 0
 expect 2 "--realtime-url <URL>" -- --database "$scratch/shop.db" --send-all
-DSYNC_AUTH_TOKEN='' expect 1 "API key" -- --database "$scratch/shop.db"
+DSYNC_AUTH_TOKEN='' expect 2 "set the environment variable DSYNC_AUTH_TOKEN" -- --database "$scratch/shop.db"
 (
     unset DSYNC_AUTH_TOKEN
     expect 2 "set the environment variable DSYNC_AUTH_TOKEN" -- --database "$scratch/shop.db"

@@ -1,7 +1,7 @@
 //! DSYNC's data layout, treekeys, tokens and wire format, without I/O and without a runtime.
 //!
 //! A program that exchanges records uses the facade `dsync`, which re-exports this. Depend on this
-//! crate to build a transport, a connector or a platform of your own.
+//! crate to build a transport, a store or a platform of your own.
 //!
 //! In reading order:
 //!
@@ -10,9 +10,12 @@
 //! - [`model`]: layouts known only at run time, and the data layout of a whole system;
 //! - [`wire`]: realtime requests and answers as bytes, and the envelope around them;
 //! - [`ChangeEncoder`]: from a typed record to such a request;
+//! - [`read_record`], [`Update`], [`read_id`]: what was received, as the types that it stands for;
+//! - [`SystemState`], [`Origin`]: what a system's client and its connector tell each other;
 //! - [`dates`]: the platform's formats of dates, for serde's `with`;
 //! - [`retry`]: whether a change that was not accepted is sent again, and when;
-//! - [`Transport`], [`Clock`], [`AuthTokenProvider`]: the seams where I/O begins;
+//! - [`Transport`], [`Reporter`], [`StateStore`], [`Clock`], [`AuthTokenProvider`]: the seams where I/O
+//!   begins;
 //! - [`testing`]: for the tests of programs that send.
 //!
 //! "PROTOCOL section 3" and the like name sections of `docs/PROTOCOL.md` in the repository, which says

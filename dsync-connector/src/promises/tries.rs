@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dsync_core::StateError;
-use dsync_core::wire::{RecordAccess, Report};
+use dsync_core::wire::{Operation, RecordAccess, Report};
 use http::StatusCode;
 use serde_json::value::to_raw_value;
 
@@ -139,8 +139,7 @@ impl Connector {
         })?;
         let request = &promise.request;
         // A record is found by the field that named it, whatever the shared key is by now.
-        let is_create =
-            request.access() == RecordAccess::Change(dsync_core::wire::Operation::Create);
+        let is_create = request.access() == RecordAccess::Change(Operation::Create);
         let shared_key = match request.entity_id_field() {
             Some(field) if !is_create => {
                 let primary = primary_key(entity.entity.layout()).name();

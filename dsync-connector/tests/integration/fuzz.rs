@@ -263,16 +263,6 @@ async fn ask(connector: &Connector, dice: &Dice, cuts_off: bool, number: u32) ->
     None
 }
 
-/// Waits until the last report on a process.
-async fn end_of(reports: &Reports, process: &str) {
-    let end = format!("{process} 200 ");
-    let mut count = 0;
-    while !reports.seen().iter().any(|line| line.starts_with(&end)) {
-        count += 1;
-        reports.wait_for(count).await;
-    }
-}
-
 async fn run(seed: u64) {
     let cuts_off = seed.is_multiple_of(2);
     let wild = Wild::new(seed * 7919 + 1);
@@ -308,7 +298,7 @@ async fn run(seed: u64) {
         match status {
             Some(200) => {}
             Some(202) => {
-                let end = working(&connector, end_of(&reports, &process));
+                let end = working(&connector, reports.wait_for_end(&process));
                 let end = tokio::time::timeout(hours, end).await;
                 let promised = connector.promised();
                 assert!(

@@ -9,25 +9,8 @@ use dsync_core::{Switch, SystemState};
 
 use crate::promises::working;
 use crate::support::{
-    KEY, Next, Product, Reports, Scripted, assert_status, create, post, send, update,
+    Folder, KEY, Next, Product, Reports, Scripted, assert_status, create, post, send, update,
 };
-
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("dsync-restart-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn start(folder: &Path, handler: &Scripted, reports: &Reports) -> Connector {
     let store = SqliteStore::open(folder.join("connector.db")).unwrap();
@@ -43,7 +26,7 @@ fn start(folder: &Path, handler: &Scripted, reports: &Reports) -> Connector {
 
 #[tokio::test]
 async fn jobs_answers_promises_and_reports_outlive_the_program() {
-    let folder = Folder::new("all");
+    let folder = Folder::new("restart-all");
     let (handler, reports) = (Scripted::default(), Reports::default());
 
     let first = start(&folder.0, &handler, &reports);
@@ -105,7 +88,7 @@ async fn jobs_answers_promises_and_reports_outlive_the_program() {
 
 #[tokio::test]
 async fn an_attempt_that_the_program_did_not_outlive_counts() {
-    let folder = Folder::new("attempt");
+    let folder = Folder::new("restart-attempt");
     let (handler, reports) = (Scripted::default(), Reports::default());
     let first = start(&folder.0, &handler, &reports);
     assert_status(

@@ -154,6 +154,37 @@ impl Reports {
             told.await;
         }
     }
+
+    /// Waits for the last report on an update or a delete.
+    pub(crate) async fn wait_for_end(&self, process: &str) {
+        let end = format!("{process} 200 ");
+        let mut count = 0;
+        while !self.seen().iter().any(|line| line.starts_with(&end)) {
+            count += 1;
+            self.wait_for(count).await;
+        }
+    }
+}
+
+/// A folder of a test's own, which goes with it.
+#[cfg(feature = "sqlite")]
+pub(crate) struct Folder(pub(crate) std::path::PathBuf);
+
+#[cfg(feature = "sqlite")]
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let name = format!("dsync-connector-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Reporter for Reports {

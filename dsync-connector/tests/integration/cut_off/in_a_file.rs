@@ -1,7 +1,6 @@
 //! Each write to a file is a point at which a future may be dropped.
 
 use std::future::{Future, poll_fn};
-use std::path::PathBuf;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -11,24 +10,7 @@ use dsync_core::testing::FakeClock;
 
 use super::builder;
 use crate::promises::working;
-use crate::support::{Next, Reports, Scripted, assert_status, send, update};
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("dsync-cut-off-{name}-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::support::{Folder, Next, Reports, Scripted, assert_status, send, update};
 
 fn connector(folder: &Folder, handler: &Scripted, reports: &Reports) -> Connector {
     builder(handler.clone())
@@ -60,19 +42,9 @@ async fn cut_off<T>(future: impl Future<Output = T>, mut steps: usize) -> Option
     .await
 }
 
-/// Waits until the end of a process is told.
-async fn end_of(reports: &Reports, process: &str) {
-    let end = format!("{process} 200 ");
-    let mut count = 0;
-    while !reports.seen().iter().any(|line| line.starts_with(&end)) {
-        count += 1;
-        reports.wait_for(count).await;
-    }
-}
-
 /// Fails if a promise is lost.
 async fn assert_end(connector: &Connector, reports: &Reports, process: &str, steps: usize) {
-    let working = working(connector, end_of(reports, process));
+    let working = working(connector, reports.wait_for_end(process));
     let end = tokio::time::timeout(Duration::from_secs(2), working).await;
     let promised = connector.promised();
     assert!(
@@ -83,7 +55,7 @@ async fn assert_end(connector: &Connector, reports: &Reports, process: &str, ste
 
 #[tokio::test]
 async fn a_request_may_be_cut_off_at_any_point() {
-    let folder = Folder::new("request");
+    let folder = Folder::new("cut-off-request");
     let (handler, reports) = (Scripted::default(), Reports::default());
     let connector = connector(&folder, &handler, &reports);
     let mut steps = 0;
@@ -113,7 +85,7 @@ async fn a_request_may_be_cut_off_at_any_point() {
 
 #[tokio::test]
 async fn work_may_be_cut_off_at_any_point() {
-    let folder = Folder::new("work");
+    let folder = Folder::new("cut-off-work");
     let (handler, reports) = (Scripted::default(), Reports::default());
     let connector = connector(&folder, &handler, &reports);
     let mut steps = 0;
@@ -123,7 +95,7 @@ async fn work_may_be_cut_off_at_any_point() {
         let request = update(&process, &format!("S-{steps}"), 1);
         handler.then([Next::Later("locked")]);
         assert_status(&send(&connector, &request).await, 202);
-        let working = working(&connector, end_of(&reports, &process));
+        let working = working(&connector, reports.wait_for_end(&process));
         let is_over = cut_off(working, steps).await.is_some();
         assert_end(&connector, &reports, &process, steps).await;
         if is_over {

@@ -14,8 +14,8 @@
 //! - [`SystemState`], [`Origin`]: what a system's client and its connector tell each other;
 //! - [`dates`]: the platform's formats of dates, for serde's `with`;
 //! - [`retry`]: whether a change that was not accepted is sent again, and when;
-//! - [`Transport`], [`Reporter`], [`StateStore`], [`Clock`], [`AuthTokenProvider`]: the seams where I/O
-//!   begins;
+//! - [`Transport`], [`Carrier`], [`Reporter`], [`StateStore`], [`Clock`], [`AuthTokenProvider`]: the seams
+//!   where I/O begins;
 //! - [`testing`]: for the tests of programs that send.
 //!
 //! "PROTOCOL section 3" and the like name sections of `docs/PROTOCOL.md` in the repository, which says
@@ -25,6 +25,7 @@
 
 mod auth;
 mod auth_provider;
+mod carrier;
 mod change;
 mod clock;
 pub mod dates;
@@ -49,6 +50,7 @@ pub mod wire;
 
 pub use auth::{AuthToken, InvalidAuthToken};
 pub use auth_provider::{AuthTokenProvider, Providing};
+pub use carrier::{Carried, Carrier, Carrying, KeyCheck};
 pub use change::{ChangeEncoder, ChangeError};
 pub use clock::{Clock, Sleeping};
 pub use entity::{

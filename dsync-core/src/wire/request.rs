@@ -88,6 +88,15 @@ impl RealtimeRequest {
         })
     }
 
+    /// Names the record by its id, without the field whose value that is: the platform knows it, likely.
+    #[must_use]
+    pub fn with_entity_id(self, id: EntityId) -> Self {
+        Self {
+            entity_id: Some(id),
+            ..self
+        }
+    }
+
     /// Names the change, so that a peer which knows the key carries out only one of several attempts.
     #[must_use]
     pub fn with_idempotency_key(self, key: IdempotencyKey) -> Self {

@@ -1,11 +1,8 @@
 //! The changes of one system: a request of each, and whether it may go out.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use dsync_core::wire::RealtimeRequest;
 use dsync_core::{
-    ChangeEncoder, ChangeError, DsyncEntity, EntityId, EntityTokens, PrimaryKey, Switch,
+    ChangeEncoder, ChangeError, DsyncEntity, EntityId, EntityTokens, PrimaryKey, SwitchWatch,
     SystemState,
 };
 use serde::Serialize;
@@ -17,9 +14,7 @@ use crate::Error;
 pub(crate) struct Requests {
     encoder: ChangeEncoder,
     refuse_switched_off: bool,
-    /// The entities whose being switched off was told of: once until they are on again, because a
-    /// thousand records would be a thousand lines of a log.
-    told_off: Mutex<BTreeSet<&'static str>>,
+    watch: SwitchWatch,
 }
 
 /// A change as it would be sent.
@@ -54,7 +49,7 @@ impl Requests {
                 None => encoder,
             },
             refuse_switched_off,
-            told_off: Mutex::default(),
+            watch: SwitchWatch::default(),
         }
     }
 
@@ -102,20 +97,12 @@ impl Requests {
         &self,
         encode: impl FnOnce(&ChangeEncoder) -> Result<RealtimeRequest, ChangeError>,
     ) -> Result<Change, Error> {
-        let switched_off = self.switched_off(T::LAYOUT.name());
+        let entity = T::LAYOUT.name();
+        let is_off = self.watch.is_off(self.encoder.state(), entity);
         Ok(Change {
             request: encode(&self.encoder)?,
-            switched_off,
+            switched_off: is_off.then_some(entity),
         })
-    }
-
-    /// The entity, where it is known to be switched off.
-    fn switched_off(&self, entity: &'static str) -> Option<&'static str> {
-        let is_off = self.encoder.state()?.entity(entity).switch == Switch::Off;
-        if !is_off {
-            self.told_off().remove(entity);
-        }
-        is_off.then_some(entity)
     }
 
     /// Says of a change that is about to be sent what it means that its entity is switched off.
@@ -126,17 +113,12 @@ impl Requests {
         if self.refuse_switched_off {
             return Err(Error::SwitchedOff { entity });
         }
-        if self.told_off().insert(entity) {
+        if self.watch.is_news(entity) {
             tracing::warn!(
                 entity,
                 "the entity is switched off; it is sent all the same"
             );
         }
         Ok(())
-    }
-
-    fn told_off(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
-        // One call on a set, so a panic elsewhere leaves nothing half done.
-        self.told_off.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -69,7 +69,7 @@ pub use process::{InvalidProcessId, ProcessId};
 pub use received::{MergeError, Received, UnfitId, Update, id_text, read_id, read_record};
 pub use reporter::{ReportError, Reporter, Reporting};
 pub use state::{
-    EntityState, OwnProcess, SendingGuard, StateError, StateStore, Switch, SystemState,
+    EntityState, OwnProcess, SendingGuard, StateError, StateStore, Switch, SwitchWatch, SystemState,
 };
 pub use token::{EntityToken, EntityTokens, InvalidEntityToken};
 pub use transport::{Sending, TimeLimit, Transport, TransportError, TransportErrorKind};

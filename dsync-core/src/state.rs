@@ -3,6 +3,7 @@
 
 mod memory;
 mod store;
+mod switch_watch;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use crate::wire::{Operation, RealtimeRequest};
 
 use memory::MemoryStore;
 pub use store::{StateError, StateStore};
+pub use switch_watch::SwitchWatch;
 
 /// Whether the platform has linked an entity (PROTOCOL section 1, job).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

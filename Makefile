@@ -32,6 +32,7 @@ features: ## the builds without default features
 	cargo check -p dsync-sdk --no-default-features --features derive
 	cargo check -p dsync-sdk --no-default-features --features client
 	cargo check -p dsync-sdk --no-default-features --features derive,connector
+	cargo check -p dsync-sdk --no-default-features --features outbox
 	cargo check -p dsync-connector --no-default-features
 	cargo check -p dsync-client --no-default-features
 	cargo check -p dsync-client --no-default-features --features rustls-ring
@@ -40,6 +41,11 @@ features: ## the builds without default features
 	cargo test -p dsync-tests --features foreign-types types
 	cargo test -p dsync-core -p dsync-sdk --all-features --doc
 	cargo test -p dsync-hub --all-features
+
+.PHONY: crash
+crash: ## programs that are killed, and whose power is cut; DSYNC_CRASH_KILLS=1000 and DSYNC_CRASH_SEED are heeded
+	cargo run -q -p dsync-crash-tests -- cuts
+	cargo run -q -p dsync-crash-tests -- kills
 
 .PHONY: examples
 examples: ## the examples as whole programs
@@ -71,6 +77,7 @@ bench: ## ratios against named peers; takes minutes, wants a quiet machine
 	cargo run --release -p dsync-bench -- layout
 	cargo run --release -p dsync-bench -- client
 	cargo run --release -p dsync-bench -- connector
+	cargo run --release -p dsync-bench -- outbox
 
 .PHONY: bless
 bless: ## write the expected compile errors and golden files anew
@@ -79,4 +86,4 @@ bless: ## write the expected compile errors and golden files anew
 	$(PYTHON) tests/python/layout.py > tests/golden/python_sdk_layout.json
 
 .PHONY: ci
-ci: test fmt clippy doc features examples readme test-python deny ## all of it
+ci: test fmt clippy doc features crash examples readme test-python deny ## all of it

@@ -138,3 +138,41 @@ if [ "$got" != 130 ] || ! grep -q '^stopped' "$scratch/out"; then
     exit 1
 fi
 echo "two_systems after SIGINT: exit code 130, as it should"
+
+# 04_outbox.
+example=outbox
+good="What the hub holds equals the shop's own tables, byte for byte, after"
+expect 0 "$good 10 kills." --
+if grep -q $'\r' "$scratch/out"; then echo "a progress bar in a pipe"; exit 1; fi
+grep -qE '^\| dead letters +\| 0 ' "$scratch/out"
+grep -qE '^\| lives of the shop without a network +\| 3 ' "$scratch/out"
+expect 0 "| orders taken" -- --orders 60 --kills 4 --seed 7
+expect 0 "(again: --orders 60 --kills 4 --seed 7)" -- --orders 60 --kills 4 --seed 7
+expect 0 "$good" -- --orders 0
+expect 0 "$good" -- --orders 1
+expect 0 "$good 0 kills." -- --kills 0
+expect 0 "$good" -- --orders 30 --kills 1
+expect 0 "Exits with 0 if both are equal in the end" -- --help
+if grep -qi 'command\|DATABASE' "$scratch/out"; then echo "the hidden subcommand in the help"; exit 1; fi
+expect 2 "is not in 0..=1000000" -- --orders 1000001
+expect 2 "is not in 0..=10000" -- --kills 10001
+expect 2 "invalid digit" -- --seed seven
+expect 2 "unexpected argument '--frobnicate'" -- --frobnicate
+expect 2 "unrecognized subcommand" -- 300
+"$built/outbox" --orders 20 --kills 2 | head -n 1 >"$scratch/out"
+grep -q '^20 orders, 2 kills, seed ' "$scratch/out"
+# Ctrl-C on the way: the shop is gone with it, and so is its file.
+mkdir "$scratch/temporary"
+TMPDIR="$scratch/temporary" "$built/outbox" --orders 1000000 --kills 3 >"$scratch/out" 2>&1 &
+program=$!
+sleep 1
+kill -INT "$program"
+got=0
+wait "$program" || got=$?
+program=
+if [ "$got" != 130 ] || ! grep -q '^stopped' "$scratch/out" || [ -n "$(ls -A "$scratch/temporary")" ]; then
+    echo "outbox after SIGINT: exit code $got, not \"stopped\" in, or a file left by:"
+    cat "$scratch/out"
+    exit 1
+fi
+echo "outbox after SIGINT: exit code 130, as it should"

@@ -51,13 +51,14 @@ fn without_the_client_no_http_library_is_built() {
     }
 }
 
-/// Arrows go down only: client, connector and hub never import each other.
+/// Arrows go down only: client, outbox, connector and hub never import each other.
 #[test]
 fn siblings_do_not_import_each_other() {
     for (package, known) in [
         ("dsync-client", &["dsync-core"][..]),
         ("dsync-connector", &["dsync-core", "dsync-http"]),
         ("dsync-hub", &["dsync-core", "dsync-http"]),
+        ("dsync-outbox", &["dsync-core"]),
         ("dsync-http", &[]),
     ] {
         for other in tree(&["-p", package, "--all-features"]) {

@@ -27,6 +27,7 @@ mod lenient;
 mod memory;
 mod names_and_texts;
 mod nesting;
+mod outbox;
 mod python_client;
 mod race;
 mod references;

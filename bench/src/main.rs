@@ -11,6 +11,7 @@ mod connector;
 mod derive;
 mod figures;
 mod layout;
+mod outbox;
 mod python;
 
 use std::error::Error;
@@ -22,12 +23,12 @@ use clap::{Parser, Subcommand};
 ///
 /// The contenders of a benchmark run in turn, several times; the figures are medians. Each ends with
 /// lines `ratio KEY VALUE`: for `derive` and `layout` how many times a contender's effort the effort of
-/// this project is, so smaller is better; for `client` and `connector` how many times its requests a
-/// second, so larger is better.
+/// this project is, so smaller is better; for `client`, `connector` and `outbox` how many times its requests
+/// or changes a second, so larger is better.
 #[derive(Parser)]
 #[command(
     name = "dsync-bench",
-    after_help = "Examples:\n  cargo run --release -p dsync-bench -- layout\n  cargo run --release -p dsync-bench -- derive --runs 7\n\nA machine that does something else meanwhile gives figures that differ between runs: look at the\nspread, which is printed beside each median."
+    after_help = "Examples:\n  cargo run --release -p dsync-bench -- layout\n  cargo run --release -p dsync-bench -- derive --runs 7\n  cargo run --release -p dsync-bench -- outbox --only enqueue --producers 64\n\nA machine that does something else meanwhile gives figures that differ between runs: look at the\nspread, which is printed beside each median."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -40,6 +41,7 @@ enum Benchmark {
     Connector(connector::Options),
     Derive(derive::Options),
     Layout(layout::Options),
+    Outbox(outbox::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Benchmark::Connector(options) => connector::run(&options),
         Benchmark::Derive(options) => derive::run(&options),
         Benchmark::Layout(options) => layout::run(&options),
+        Benchmark::Outbox(options) => outbox::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -181,6 +181,10 @@ impl Client {
         }
     }
 
+    pub(crate) fn delivery(&self) -> &Delivery {
+        &self.inner.delivery
+    }
+
     pub(crate) fn requests(&self) -> &Requests {
         &self.inner.requests
     }
@@ -201,7 +205,7 @@ impl Client {
             return Ok(Receipt::echo());
         }
         self.requests().check_switch(switched_off)?;
-        self.inner.delivery.deliver(request).await
+        self.delivery().deliver(request).await
     }
 
     /// The origin that a change would be an echo of.
@@ -615,7 +619,7 @@ impl Client {
     /// # }
     /// ```
     pub async fn report(&self, report: &Report) -> Result<(), Error> {
-        self.inner.delivery.report(report).await
+        self.delivery().report(report).await
     }
 }
 
@@ -640,7 +644,7 @@ impl Reporter for Client {
 /// Hides the key, and of the address what stands behind the path.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = &self.inner.delivery.realtime_url;
+        let url = &self.delivery().realtime_url;
         let address = format_args!(
             "{}://{}{}",
             url.scheme_str().unwrap_or_default(),

@@ -1,16 +1,13 @@
-//! A change on its way: one attempt after the other, until it is accepted or given up. And a report,
-//! which has one attempt.
+//! A change on its way: one attempt after the other, until it is accepted or given up.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use dsync_core::retry::{
-    Attempt, Decision, Outcome, RetryBudget, RetryPolicy, Stop, is_retryable, retry_after,
-};
-use dsync_core::wire::{Answer, RealtimeRequest, Report};
+use dsync_core::retry::{Attempt, Decision, Outcome, RetryBudget, RetryPolicy, Stop, retry_after};
+use dsync_core::wire::{Answer, RealtimeRequest};
 use dsync_core::{
-    AuthToken, Clock, IdempotencyKey, OwnProcess, ProcessId, SystemState, TimeLimit, Transport,
-    TransportError, TransportErrorKind,
+    AuthToken, Clock, IdempotencyKey, OwnProcess, ProcessId, SendingGuard, SystemState, TimeLimit,
+    Transport, TransportError, TransportErrorKind,
 };
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use tracing::field::{self, Empty};
@@ -43,34 +40,40 @@ impl Delivery {
             Some(_) => request,
             None => request.with_idempotency_key(IdempotencyKey::generate()),
         };
-        let span = tracing::debug_span!(
-            "dsync_request",
-            operation = request.operation().as_str(),
-            method = request.operation().method().as_str(),
-            entity_token = request.entity_token().as_str(),
-            attempts = Empty,
-            status = Empty,
-            process_id = Empty,
-        );
-        // Until the process is noted, or a notification of it might come before.
-        let _sending = self.state.as_ref().map(SystemState::sending);
+        let span = request_span(&request);
+        let _sending = self.sending();
         let outcome = self.attempts(&request).instrument(span.clone()).await;
         span.in_scope(|| match &outcome {
             Ok(receipt) => {
                 record(&span, receipt.attempts(), Some(receipt.status()));
-                span.record("process_id", receipt.process_id());
-                tracing::debug!("accepted");
-                self.note(&request, receipt);
+                self.accepted(&span, &request, receipt.process_id());
             }
-            Err(error) => tell(&span, error),
+            Err(error) => tell(
+                &span,
+                error.attempts(),
+                error.status(),
+                error.transport_kind(),
+            ),
         });
         outcome
     }
 
-    /// Notes the process of a change that was accepted. Whatever becomes of that, it was.
-    fn note(&self, request: &RealtimeRequest, receipt: &Receipt) {
+    /// Held until the process of a change is noted, or a notification of it might come before.
+    pub(crate) fn sending(&self) -> Option<SendingGuard> {
+        self.state.as_ref().map(SystemState::sending)
+    }
+
+    /// Tells of a change that was accepted, and notes its process. Whatever becomes of that, it was.
+    pub(crate) fn accepted(
+        &self,
+        span: &Span,
+        request: &RealtimeRequest,
+        process_id: Option<&str>,
+    ) {
+        span.record("process_id", process_id);
+        tracing::debug!("accepted");
         // A name that cannot travel in a header cannot come back in a notification either.
-        let process_id = receipt.process_id().map(ProcessId::new);
+        let process_id = process_id.map(ProcessId::new);
         if let (Some(state), Some(Ok(process_id))) = (&self.state, process_id) {
             let process = OwnProcess::new(process_id, request, self.clock.now());
             if let Err(error) = state.add_process(process) {
@@ -79,56 +82,6 @@ impl Delivery {
                     "the process of an accepted change cannot be noted, so how it ends will not be recognised"
                 );
             }
-        }
-    }
-
-    /// Delivers a report: one attempt, and another where there is another key than the refused one.
-    pub(crate) async fn report(&self, report: &Report) -> Result<(), Error> {
-        let span = tracing::debug_span!(
-            "dsync_report",
-            process_id = report.process_id.as_str(),
-            reported = report.status.as_u16(),
-            attempts = Empty,
-            status = Empty,
-        );
-        let outcome = self.attempt_report(report).instrument(span.clone()).await;
-        span.in_scope(|| match &outcome {
-            Ok((attempts, status)) => {
-                record(&span, *attempts, Some(*status));
-                tracing::debug!("accepted");
-            }
-            Err(error) => tell(&span, error),
-        });
-        outcome.map(drop)
-    }
-
-    /// How many attempts it took, and the status of the answer that accepts.
-    async fn attempt_report(&self, report: &Report) -> Result<(u32, StatusCode), Error> {
-        let key = self.key.current(&*self.clock, self.timeout).await;
-        let mut key = key.map_err(Error::NoAuthToken)?;
-        let mut attempts = 1;
-        loop {
-            let http = report.encode(&self.realtime_url, &key.auth_token);
-            let failed = match self
-                .attempt(http, &key.auth_token, self.timeout, attempts)
-                .await
-            {
-                Ok(answer) => return Ok((attempts, answer.status())),
-                Err(failed) => failed,
-            };
-            if attempts == 1
-                && failed.status() == Some(StatusCode::UNAUTHORIZED)
-                && let Some(new_key) = self.new_key(&key).await
-            {
-                key = new_key;
-                attempts += 1;
-                continue;
-            }
-            let stop = match failed.status() {
-                Some(status) if !is_retryable(status) => Stop::Final,
-                _ => Stop::Attempts,
-            };
-            return Err(failed.into_error(Ending { attempts, stop }, &*self.clock));
         }
     }
 
@@ -144,7 +97,7 @@ impl Delivery {
         loop {
             let limit = self.timeout.min(self.policy.remaining(elapsed()));
             let http = request.encode(&self.realtime_url, &key.auth_token);
-            let failed = match self.attempt(http, &key.auth_token, limit, attempts).await {
+            let failed = match self.attempt(http, &key, limit, attempts).await {
                 Ok(answer) => {
                     self.budget.earn(last_cost.unwrap_or(RetryBudget::SUCCESS));
                     return Ok(Receipt::new(answer, attempts));
@@ -198,7 +151,7 @@ impl Delivery {
     }
 
     /// Another key than the refused one, if its provider has one.
-    async fn new_key(&self, refused: &Key) -> Option<Key> {
+    pub(crate) async fn new_key(&self, refused: &Key) -> Option<Key> {
         let key = self
             .key
             .instead_of(refused, &*self.clock, self.timeout)
@@ -215,10 +168,10 @@ impl Delivery {
         }
     }
 
-    async fn attempt(
+    pub(crate) async fn attempt(
         &self,
         mut http: Request<Bytes>,
-        key: &AuthToken,
+        key: &Key,
         limit: Duration,
         number: u32,
     ) -> Result<Answer, Failed> {
@@ -233,45 +186,63 @@ impl Delivery {
             .instrument(span.clone())
             .await
             .map_err(Failed::NoAnswer)?;
-        let judged = judge(response, key);
+        let judged = judge(response, &key.auth_token);
         let status = match &judged {
             Ok(answer) => Some(answer.status()),
             Err(failed) => failed.status(),
         };
+        if let Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) = status {
+            self.key.note_refused(key);
+        }
         span.record("status", status.map(|status| status.as_u16()));
         judged
     }
 }
 
-fn record(span: &Span, attempts: u32, status: Option<StatusCode>) {
+pub(crate) fn request_span(request: &RealtimeRequest) -> Span {
+    tracing::debug_span!(
+        "dsync_request",
+        operation = request.operation().as_str(),
+        method = request.operation().method().as_str(),
+        entity_token = request.entity_token().as_str(),
+        attempts = Empty,
+        status = Empty,
+        process_id = Empty,
+    )
+}
+
+pub(crate) fn record(span: &Span, attempts: u32, status: Option<StatusCode>) {
     span.record("attempts", attempts);
     span.record("status", status.map(|status| status.as_u16()));
 }
 
-fn tell(span: &Span, error: &Error) {
-    record(span, error.attempts(), error.status());
-    tracing::debug!(
-        fault = error.transport_kind().map(field::debug),
-        "not accepted"
-    );
+/// Tells of what was not accepted.
+pub(crate) fn tell(
+    span: &Span,
+    attempts: u32,
+    status: Option<StatusCode>,
+    fault: Option<TransportErrorKind>,
+) {
+    record(span, attempts, status);
+    tracing::debug!(fault = fault.map(field::debug), "not accepted");
 }
 
 /// An attempt that was not accepted.
-enum Failed {
+pub(crate) enum Failed {
     NoAnswer(TransportError),
     Refused { status: StatusCode, answer: Answer },
     NoEnvelope { status: StatusCode, answer: Answer },
 }
 
 impl Failed {
-    fn status(&self) -> Option<StatusCode> {
+    pub(crate) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::NoAnswer(_) => None,
             Self::Refused { status, .. } | Self::NoEnvelope { status, .. } => Some(*status),
         }
     }
 
-    fn transport_kind(&self) -> Option<TransportErrorKind> {
+    pub(crate) fn transport_kind(&self) -> Option<TransportErrorKind> {
         match self {
             Self::NoAnswer(error) => Some(error.kind()),
             _ => None,
@@ -290,7 +261,7 @@ impl Failed {
         }
     }
 
-    fn into_error(self, ending: Ending, clock: &dyn Clock) -> Error {
+    pub(crate) fn into_error(self, ending: Ending, clock: &dyn Clock) -> Error {
         let answered = |status, answer: Answer| {
             let retry_after = retry_after(answer.headers(), clock.now());
             Box::new(Answered {

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::pin::pin;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use dsync_core::{AuthToken, AuthTokenProvider, Clock};
@@ -10,10 +10,13 @@ use futures_util::future::{Either, select};
 
 type ProviderError = Box<dyn StdError + Send + Sync>;
 
-/// Asks its provider as seldom as can be: at the first request, and after a 401.
+/// Asks its provider as seldom as can be: at the first request, after a 401, and when somebody waits for
+/// a new key.
 pub(crate) struct KeyInUse {
     provider: Box<dyn AuthTokenProvider>,
     known: RwLock<Option<Key>>,
+    /// The youngest key that the platform has refused.
+    refused: Mutex<Option<Key>>,
     /// Held while the provider is asked, so that many requests that need a key at once ask once.
     asking: tokio::sync::Mutex<()>,
 }
@@ -32,6 +35,7 @@ impl KeyInUse {
         Self {
             provider,
             known: RwLock::new(None),
+            refused: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
         }
     }
@@ -58,6 +62,34 @@ impl KeyInUse {
     ) -> Result<Option<Key>, ProviderError> {
         let key = self.younger_than(refused.answer, clock, limit).await?;
         Ok((key.auth_token != refused.auth_token).then_some(key))
+    }
+
+    /// Remembers that a key was refused, if no younger one was: the answer may be a late one.
+    pub(crate) fn note_refused(&self, key: &Key) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.as_ref().is_none_or(|old| old.answer <= key.answer) {
+            *refused = Some(key.clone());
+        }
+    }
+
+    /// Whether the key is another one now than the one that was refused last. Of many who want to know
+    /// at once, one asks.
+    pub(crate) async fn has_new(
+        &self,
+        clock: &dyn Clock,
+        limit: Duration,
+    ) -> Result<bool, ProviderError> {
+        let Some(refused) = self.refused() else {
+            return Ok(false);
+        };
+        let is_new = |key: &Key| key.auth_token != refused.auth_token;
+        let known = self.known();
+        if known.as_ref().is_some_and(is_new) {
+            return Ok(true);
+        }
+        let answer = known.map_or(0, |key| key.answer);
+        let key = self.younger_than(answer, clock, limit).await?;
+        Ok(is_new(&key))
     }
 
     /// Asks, or takes what the provider has answered meanwhile to somebody else.
@@ -91,6 +123,11 @@ impl KeyInUse {
                 Err(format!("the provider gave no API key within {limit:?}").into())
             }
         }
+    }
+
+    fn refused(&self) -> Option<Key> {
+        let refused = self.refused.lock();
+        refused.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn known(&self) -> Option<Key> {

@@ -93,6 +93,7 @@ mod ending;
 mod error;
 mod hide;
 mod key;
+mod once;
 mod receipt;
 mod refused;
 mod requests;

@@ -43,6 +43,7 @@ pub struct HubBuilder {
     address: SocketAddr,
     max_body: usize,
     read_timeout: Duration,
+    keeps_history: bool,
 }
 
 impl HubBuilder {
@@ -53,6 +54,7 @@ impl HubBuilder {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             max_body: 10 * 1024 * 1024,
             read_timeout: Duration::from_secs(30),
+            keeps_history: false,
         }
     }
 
@@ -92,6 +94,12 @@ impl HubBuilder {
         self
     }
 
+    /// Keeps every change that takes effect, in memory, for [`Hub::history`]: for tests of an order.
+    pub fn keep_history(mut self) -> Self {
+        self.keeps_history = true;
+        self
+    }
+
     /// Starts the hub, on a thread of its own. The port is open when this returns.
     ///
     /// # Errors
@@ -105,7 +113,7 @@ impl HubBuilder {
         let auth_token = self.auth_token.unwrap_or_else(|| {
             AuthToken::new(hex_128()).expect("hex digits are visible ASCII characters")
         });
-        let platform = Arc::new(Platform::new(auth_token, self.max_body));
+        let platform = Arc::new(Platform::new(auth_token, self.max_body, self.keeps_history));
         for data_layout in &self.data_layouts {
             platform
                 .entities()

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dsync_core::wire::RealtimeRequest;
 use dsync_core::{AuthToken, DataLayout, Faults};
 
 use crate::builder::{HubBuilder, StartError};
@@ -205,6 +206,25 @@ impl Hub {
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.platform.changes()
+    }
+
+    /// The requests that took effect, in the order in which they did, with the keys and the bytes that
+    /// they came with; empty unless the hub was told to [keep](HubBuilder::keep_history) them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use dsync_hub::Hub;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), dsync_hub::StartError> {
+    /// let hub = Hub::builder().keep_history().start().await?;
+    /// assert_eq!(hub.history(), []);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn history(&self) -> Vec<RealtimeRequest> {
+        self.platform.history()
     }
 
     /// Stops: takes no new request, answers those that have begun, for at most five seconds, and

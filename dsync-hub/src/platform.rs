@@ -25,6 +25,7 @@ pub(crate) struct Platform {
     pub(crate) attempts: Attempts,
     answered: AtomicU64,
     changes: AtomicU64,
+    history: Option<Mutex<Vec<RealtimeRequest>>>,
 }
 
 /// The addresses that exist.
@@ -58,7 +59,7 @@ impl Admitted {
 }
 
 impl Platform {
-    pub(crate) fn new(auth_token: AuthToken, max_body: usize) -> Self {
+    pub(crate) fn new(auth_token: AuthToken, max_body: usize, keeps_history: bool) -> Self {
         Self {
             auth_token,
             max_body,
@@ -66,6 +67,7 @@ impl Platform {
             attempts: Attempts::default(),
             answered: AtomicU64::new(0),
             changes: AtomicU64::new(0),
+            history: keeps_history.then(Mutex::default),
         }
     }
 
@@ -91,6 +93,16 @@ impl Platform {
     /// How many requests took effect.
     pub(crate) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)
+    }
+
+    /// What took effect, in its order, if it is kept.
+    pub(crate) fn history(&self) -> Vec<RealtimeRequest> {
+        // A push leaves nothing half done.
+        let lock = |history: &Mutex<Vec<RealtimeRequest>>| {
+            let history = history.lock().unwrap_or_else(PoisonError::into_inner);
+            history.clone()
+        };
+        self.history.as_ref().map(lock).unwrap_or_default()
     }
 
     /// Everything that can be said about a request before its body is there: the address, the API
@@ -176,6 +188,10 @@ impl Platform {
             .change(request, &process_id)?;
         // Counted before the lock is gone: who sees the change sees the count.
         self.changes.fetch_add(1, Ordering::Relaxed);
+        if let Some(history) = &self.history {
+            let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
+            history.push(request.clone());
+        }
         Ok(Accepted {
             process_id,
             unknown_keys,

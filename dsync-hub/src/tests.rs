@@ -60,7 +60,7 @@ pub(crate) fn layout() -> DataLayout {
 }
 
 pub(crate) fn platform() -> Platform {
-    let platform = Platform::new(AuthToken::new(KEY).unwrap(), LIMIT);
+    let platform = Platform::new(AuthToken::new(KEY).unwrap(), LIMIT, true);
     platform.entities().register(&layout()).unwrap();
     platform
 }

@@ -1,7 +1,10 @@
-//! What is wrong with a store.
+//! Why a change is not in the outbox, and what is wrong with a store.
 
 use std::error::Error;
 use std::sync::Arc;
+
+use dsync_core::wire::RecordError;
+use dsync_core::{ChangeError, InvalidEntityId};
 
 /// The store cannot do what it should. The message says what to do about it.
 ///
@@ -71,5 +74,53 @@ impl StoreError {
             self.kind,
             StoreErrorKind::Damaged | StoreErrorKind::NotSynced | StoreErrorKind::Newer
         )
+    }
+}
+
+/// Why a change is not in the outbox.
+///
+/// # Examples
+///
+/// ```
+/// # use dsync_outbox::{OutboxError, StoreErrorKind};
+/// fn advice(error: &OutboxError) -> &'static str {
+///     match error {
+///         OutboxError::Store(error) if error.kind() == StoreErrorKind::Full => "free some space",
+///         OutboxError::Store(error) if error.is_final() => "look at the disk, then restart",
+///         OutboxError::Change(_) => "the record cannot travel: mend it",
+///         _ => "see the message",
+///     }
+/// }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutboxError {
+    /// The change cannot be put together: it is the same however often it is tried.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The entity is switched off: it has no job, so nobody wants its changes. Only an outbox that is told
+    /// to [refuse](crate::OutboxBuilder::refuse_switched_off) gives it.
+    #[error(
+        "the entity {entity:?} is switched off: link it with a job on the platform's canvas, or let the outbox keep its changes all the same"
+    )]
+    SwitchedOff {
+        /// The entity's name.
+        entity: &'static str,
+    },
+    /// The store did not take it. After a call that has changed something, whether it did is known, but for
+    /// one kind: after [`NotSynced`](StoreErrorKind::NotSynced) the change may be there or not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<InvalidEntityId> for OutboxError {
+    fn from(error: InvalidEntityId) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+impl From<RecordError> for OutboxError {
+    fn from(error: RecordError) -> Self {
+        Self::Change(error.into())
     }
 }

@@ -35,9 +35,11 @@ pub type Storing<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + S
 /// |---|---|---|
 /// | create | update | a create with the new body |
 /// | update | update | an update with the new body |
-/// | create | delete | a delete; nothing, if both say that [nobody else publishes](Coalescing::SolePublisher) |
+/// | create | delete | nothing, if both say that [nobody else publishes](Coalescing::SolePublisher) |
 ///
-/// Everything else stays as it is.
+/// Everything else stays as it is. A create and a delete are both sent without that: the record may be
+/// known to the platform from elsewhere, so the delete has to be; and a platform that does not know it may
+/// refuse a delete without the create.
 pub trait OutboxStore: Send + Sync + Debug {
     /// Keeps a change.
     fn add(&self, change: NewChange) -> Storing<'_, Added>;
@@ -48,8 +50,8 @@ pub trait OutboxStore: Send + Sync + Debug {
     /// An error of kind [`Leased`](crate::StoreErrorKind::Leased) says that somebody else has it.
     fn lease(&self) -> Storing<'_, Box<dyn Lease>>;
 
-    /// How many changes stand how.
-    fn counts(&self) -> Storing<'_, Counts>;
+    /// How many changes stand how, of all or of those up to a number.
+    fn counts(&self, up_to: Option<ChangeId>) -> Storing<'_, Counts>;
 
     /// The number of the last change that was added, if there ever was one.
     fn last(&self) -> Storing<'_, Option<ChangeId>>;

@@ -41,13 +41,14 @@
 //!
 //! # Where to look
 //!
-//! - [`guide`]: every word of the attributes, every type, sending, receiving, and the way from the Python
-//!   and PHP SDKs and to dsync.com;
+//! - [`guide`]: every word of the attributes, every type, sending, never losing a change, receiving, and the
+//!   way from the Python and PHP SDKs and to dsync.com;
 //! - [`DsyncEntity`](macro@DsyncEntity) and [`DsyncObject`](macro@DsyncObject): the derives, with
 //!   every word that their attribute takes;
 //! - [`EntityLayout`]: what a derive makes; [`treekey!`]: one of its keys as text; [`DataLayout`]:
 //!   the layout of a whole system, also one that is known only at run time;
-//! - [`Client`]: sends, and tries again where that may help; [`Error`]: what can go wrong;
+//! - [`Client`]: sends, and tries again where that may help; [`Error`]: what can go wrong; `Outbox`: keeps
+//!   what is to be sent, and loses nothing;
 //! - [`retry`]: what is tried again, how often and when; [`testing`]: a platform from a script and a
 //!   clock for your own tests;
 //! - [`wire`]: requests and answers as bytes, for a transport or a platform of your own.
@@ -60,6 +61,7 @@
 //! | `client` | yes | [`Client`], and with it an HTTP library |
 //! | `blocking` | yes | [`blocking::Client`], for programs without an async runtime |
 //! | `connector` | no | `Connector`, the receiving half, with a server and an axum router |
+//! | `outbox` | no | `Outbox`: changes on stable storage until they are sent, in order for one record |
 //! | `sqlite` | no | `connector::SqliteStore`: what a connector remembers, in a file |
 //! | `rustls` | yes | TLS for the client, by rustls and aws-lc-rs |
 //! | `rustls-ring` | no | TLS by rustls and ring, which needs less to be built: turn off `rustls`; without either only plain HTTP works |
@@ -83,18 +85,23 @@ pub use dsync_connector::{
     Connector, ConnectorBuilder, Context, Handled, Handler, HandlerError, InMemory, ProcessEnded,
 };
 pub use dsync_core::{
-    Arity, AuthToken, AuthTokenProvider, ChangeEncoder, ChangeError, Clock, DataLayout,
-    DataLayoutBuilder, DsyncEntity, DsyncObject, Endpoint, EntityId, EntityLayout, EntityState,
-    EntityToken, EntityTokens, Envelope, Fault, Faults, Field, FieldLayout, FieldType, FieldValue,
-    IdempotencyKey, InvalidAuthToken, InvalidEntityId, InvalidEntityToken, InvalidIdempotencyKey,
-    InvalidProcessId, ListItem, MergeError, Opaque, Origin, OwnProcess, PrimaryKey, ProcessId,
-    Providing, Received, ReportError, Reporter, Reporting, Sending, SendingGuard, Shape, Sleeping,
-    StateError, StateStore, Switch, SystemState, TimeLimit, ToEntityId, Transport, TransportError,
-    TransportErrorKind, Treekey, UnfitId, UnknownFieldType, Update, ValidRecord, dates, id_text,
-    read_id, read_record, retry, testing, treekey, wire,
+    Arity, AuthToken, AuthTokenProvider, Carried, Carrier, Carrying, ChangeEncoder, ChangeError,
+    Clock, DataLayout, DataLayoutBuilder, DsyncEntity, DsyncObject, Endpoint, EntityId,
+    EntityLayout, EntityState, EntityToken, EntityTokens, Envelope, Fault, Faults, Field,
+    FieldLayout, FieldType, FieldValue, IdempotencyKey, InvalidAuthToken, InvalidEntityId,
+    InvalidEntityToken, InvalidIdempotencyKey, InvalidProcessId, KeyCheck, ListItem, MergeError,
+    Opaque, Origin, OwnProcess, PrimaryKey, ProcessId, Providing, Received, ReportError, Reporter,
+    Reporting, Sending, SendingGuard, Shape, Sleeping, StateError, StateStore, Switch, SwitchWatch,
+    SystemState, TimeLimit, ToEntityId, Transport, TransportError, TransportErrorKind, Treekey,
+    UnfitId, UnknownFieldType, Update, ValidRecord, dates, id_text, read_id, read_record, retry,
+    testing, treekey, wire,
 };
 #[cfg(feature = "derive")]
 pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};
+#[cfg(feature = "outbox")]
+pub use dsync_outbox as outbox;
+#[cfg(feature = "outbox")]
+pub use dsync_outbox::{ChangeId, Ending, Enqueued, Outbox, OutboxBuilder, OutboxError};
 
 #[doc(hidden)]
 pub use dsync_core::__private;
@@ -123,6 +130,10 @@ pub mod guide {
     #[doc = include_str!("guide/sending.md")]
     pub mod sending {}
 
+    #[cfg(all(feature = "outbox", feature = "client", feature = "derive"))]
+    #[doc = include_str!("guide/keeping.md")]
+    pub mod keeping {}
+
     #[cfg(all(feature = "connector", feature = "client", feature = "derive"))]
     #[doc = include_str!("guide/receiving.md")]
     pub mod receiving {}
@@ -136,6 +147,12 @@ pub mod guide {
 }
 
 /// The README's code runs as a test.
-#[cfg(all(doctest, feature = "client", feature = "connector", feature = "derive"))]
+#[cfg(all(
+    doctest,
+    feature = "client",
+    feature = "connector",
+    feature = "derive",
+    feature = "outbox"
+))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

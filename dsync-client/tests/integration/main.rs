@@ -9,6 +9,7 @@
 mod blocking;
 mod building;
 mod bulk;
+mod carrier;
 mod echo;
 mod environment;
 mod errors;

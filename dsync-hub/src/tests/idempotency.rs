@@ -195,6 +195,11 @@ fn ten_attempts_are_one_change_and_ten_equal_answers() {
         }
         assert_eq!(platform.dump(), after);
         assert_eq!(platform.changes(), index as u64 + 1);
+        let history = platform.history();
+        let last = history.last().unwrap();
+        assert_eq!(history.len(), index + 1);
+        assert_eq!(last.operation().method(), method);
+        assert_eq!(last.idempotency_key(), Some(&key(&format!("k-{index}"))));
     }
     // The record of the first is gone long since, and its answer still the same.
     let (method, headers, body) = rows[0];

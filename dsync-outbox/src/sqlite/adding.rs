@@ -1,0 +1,193 @@
+//! A change comes in.
+
+use dsync_core::EntityId;
+use dsync_core::wire::Operation;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::values;
+use super::writer::Work;
+use crate::{Added, ChangeId, Coalescing, NewChange};
+
+/// The last change of a lane that is open.
+struct Last {
+    id: ChangeId,
+    operation: Operation,
+    coalescing: Coalescing,
+    /// Whether it may still be put together with another one.
+    is_untouched: bool,
+}
+
+/// Puts a change in, in the transaction that the connection is in.
+pub(super) fn add(connection: &Connection, change: &NewChange) -> Work<Added> {
+    let entity = values::entity(connection, change.request.entity_token())?;
+    let alone = (change.request.operation(), change.coalescing);
+    let last = match alone {
+        (Operation::Create, _) | (_, Coalescing::Never) => None,
+        _ => last(connection, entity, change)?,
+    };
+    let Some((last, meeting)) = last.and_then(|last| meet(&last, change)) else {
+        return Ok(Added::new(insert(connection, entity, alone, change)?, None));
+    };
+    let together = match meeting {
+        Meeting::Create(coalescing) => (Operation::Create, coalescing),
+        Meeting::AsItIs(coalescing) => (change.request.operation(), coalescing),
+        Meeting::Nothing => alone,
+    };
+    let id = insert(connection, entity, together, change)?;
+    end(connection, last, Ended::Superseded(id), change.now)?;
+    if meeting == Meeting::Nothing {
+        end(connection, id, Ended::Delivered(None), change.now)?;
+        return Ok(Added::needs_no_sending(id, last));
+    }
+    Ok(Added::new(id, Some(last)))
+}
+
+fn last(
+    connection: &Connection,
+    entity: i64,
+    change: &NewChange,
+) -> rusqlite::Result<Option<Last>> {
+    let Some(record) = &change.record else {
+        return Ok(None);
+    };
+    // What precedes a passed dead letter, which the index has not, was claimed as well.
+    connection
+        .prepare_cached(
+            "SELECT c.number, c.operation, c.coalescing,
+                 c.dead = 0 AND NOT EXISTS
+                     (SELECT 1 FROM dsync_outbox_attempt AS a WHERE a.number = c.number)
+             FROM dsync_outbox_change AS c INDEXED BY dsync_outbox_lane
+             WHERE c.entity = ?1 AND c.record = ?2 AND c.dead < 2 ORDER BY c.number DESC LIMIT 1",
+        )?
+        .query_row(params![entity, record.as_str()], |row| {
+            Ok(Last {
+                id: values::to_id(row, 0)?,
+                operation: values::to_operation(row, 1)?,
+                coalescing: values::to_coalescing(row.get(2)?),
+                is_untouched: row.get(3)?,
+            })
+        })
+        .optional()
+}
+
+/// What a change and the one before it become, and what may become of that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meeting {
+    Create(Coalescing),
+    AsItIs(Coalescing),
+    Nothing,
+}
+
+fn meet(last: &Last, change: &NewChange) -> Option<(ChangeId, Meeting)> {
+    use Operation::{Create, Delete, Update};
+
+    if !last.is_untouched || last.coalescing == Coalescing::Never {
+        return None;
+    }
+    let is_sole = [last.coalescing, change.coalescing] == [Coalescing::SolePublisher; 2];
+    // Only if all that is in it says so: a create of others would be lost.
+    let coalescing = if is_sole {
+        Coalescing::SolePublisher
+    } else {
+        Coalescing::Whole
+    };
+    let meeting = match (last.operation, change.request.operation()) {
+        (Create, Update) => Meeting::Create(coalescing),
+        (Update, Update) => Meeting::AsItIs(coalescing),
+        (Create, Delete) if is_sole => Meeting::Nothing,
+        _ => return None,
+    };
+    Some((last.id, meeting))
+}
+
+fn insert(
+    connection: &Connection,
+    entity: i64,
+    (operation, coalescing): (Operation, Coalescing),
+    change: &NewChange,
+) -> Work<ChangeId> {
+    let request = &change.request;
+    let id = request.entity_id();
+    let names_record = id.is_some() && id == change.record.as_ref();
+    let own_id = id.filter(|_| !names_record);
+    let number = connection
+        .prepare_cached(
+            "INSERT INTO dsync_outbox_change (entity, record, dead, operation, coalescing, enqueued,
+                 idempotency_key, entity_id_field, entity_id, names_record, body)
+             VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .insert(params![
+            entity,
+            change.record.as_ref().map(EntityId::as_str),
+            values::operation(operation),
+            values::coalescing(coalescing),
+            values::time(change.now),
+            change.idempotency_key.as_str(),
+            request.entity_id_field(),
+            own_id.map(EntityId::as_str),
+            names_record,
+            &request.body()[..],
+        ])?;
+    Ok(ChangeId::new(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, number))?)
+}
+
+/// [Adds](add) within a transaction that goes on whatever comes of it: wholly, or not at all.
+pub(super) fn add_within(connection: &Connection, change: &NewChange) -> Work<Added> {
+    let execute = |sql| connection.prepare_cached(sql)?.execute(());
+    execute("SAVEPOINT dsync_outbox_add")?;
+    let added = add(connection, change);
+    // A full disk, for instance, takes back the whole transaction.
+    if connection.is_autocommit() {
+        return added;
+    }
+    if added.is_err() {
+        execute("ROLLBACK TO dsync_outbox_add")?;
+    }
+    execute("RELEASE dsync_outbox_add")?;
+    added
+}
+
+/// How a change has ended that is only remembered from now on.
+pub(super) enum Ended {
+    Delivered(Option<String>),
+    Superseded(ChangeId),
+    Dropped,
+}
+
+/// Takes a change out, and remembers how it ended. One that is gone already is left so. A dead letter has
+/// ended when it died.
+pub(super) fn end(
+    connection: &Connection,
+    id: ChangeId,
+    ended: Ended,
+    now: std::time::SystemTime,
+) -> rusqlite::Result<()> {
+    let (state, by, process_id) = match ended {
+        Ended::Delivered(process_id) => (0, None, process_id),
+        Ended::Superseded(by) => (1, Some(by.number()), None),
+        Ended::Dropped => (2, None, None),
+    };
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO dsync_outbox_ended (number, state, ended, entity, record,
+                 operation, enqueued, idempotency_key, attempts, superseded_by, process_id)
+             SELECT c.number, ?2, coalesce(a.ended, ?3), c.entity, c.record, c.operation, c.enqueued,
+                 c.idempotency_key, coalesce(a.attempts, 0), ?4, ?5
+             FROM dsync_outbox_change AS c LEFT JOIN dsync_outbox_attempt AS a USING (number)
+             WHERE c.number = ?1",
+        )?
+        .execute(params![
+            id.number(),
+            state,
+            values::time(now),
+            by,
+            process_id
+        ])?;
+    for sql in [
+        "DELETE FROM dsync_outbox_change WHERE number = ?1",
+        "DELETE FROM dsync_outbox_attempt WHERE number = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([id.number()])?;
+    }
+    Ok(())
+}

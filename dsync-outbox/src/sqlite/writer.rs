@@ -1,0 +1,382 @@
+//! The one thread that writes: many calls share a commit, and so a sync of the disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::failure;
+use crate::{StoreError, StoreErrorKind};
+
+/// How many jobs one transaction takes: it bounds how long the first of them waits for the last.
+const MOST_JOBS: usize = 256;
+
+/// How many pages of the log are not in the file yet before they are brought there: four megabytes.
+const MOST_PAGES: i64 = 1000;
+
+/// What a job does: an error that is none of SQLite's is the caller's own.
+pub(super) type Work<T> = Result<T, Fault>;
+
+/// Why a job was not done. Whatever it has done is undone.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Fault {
+    pub(super) fn into_error(self, path: &Path) -> StoreError {
+        match self {
+            Self::Sqlite(error) => failure::of_sqlite(path, error),
+            Self::Store(error) => error,
+        }
+    }
+}
+
+/// The handles' end of the thread. With the last handle it ends, when all that was called is written.
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// There until the drop.
+    jobs: Option<Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    /// Why the thread has ended before the handles.
+    stopped: OnceLock<StoreError>,
+    /// Counts what this program has put in or mended.
+    news: Arc<AtomicU64>,
+    commits: AtomicU64,
+}
+
+/// A job for the thread.
+enum Message {
+    /// It changes the file, in a transaction.
+    Change(Box<dyn Job>),
+    /// It does not, and waits for nobody.
+    Look(Box<dyn Job>),
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path, connection: Connection) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared {
+            path: path.to_owned(),
+            stopped: OnceLock::new(),
+            news: Arc::default(),
+            commits: AtomicU64::new(0),
+        });
+        let (jobs, waiting) = mpsc::channel();
+        let threads = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("dsync-outbox".to_owned())
+            .spawn(move || run(connection, waiting, &threads))
+            .map_err(|error| {
+                StoreError::new(
+                    StoreErrorKind::Other,
+                    "there is no thread left for the outbox",
+                )
+                .with_source(error)
+            })?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            shared,
+        })
+    }
+
+    /// Has something done in the file, and the answer given when the disk has confirmed it. The answer is
+    /// dropped if the thread ends before.
+    pub(super) fn send<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
+        answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.give(Message::Change(Task::job(work, answer)))
+    }
+
+    /// Has something looked at, without a transaction, by the connection that has made the changes.
+    pub(super) fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
+        answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.give(Message::Look(Task::job(work, answer)))
+    }
+
+    fn give(&self, message: Message) -> Result<(), StoreError> {
+        self.jobs
+            .as_ref()
+            .and_then(|jobs| jobs.send(message).ok())
+            .ok_or_else(|| self.stopped())
+    }
+
+    /// Grows with whatever this program puts in or mends, before that is committed.
+    pub(super) fn news(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.shared.news)
+    }
+
+    /// How many transactions were committed.
+    #[cfg(test)]
+    pub(super) fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing is done any more.
+    pub(super) fn stopped(&self) -> StoreError {
+        match self.shared.stopped.get() {
+            Some(error) => failure::later(error),
+            None => StoreError::new(
+                StoreErrorKind::Other,
+                format!(
+                    "nothing is kept any more in the outbox {}, since its thread has panicked: restart the program",
+                    self.shared.path.display()
+                ),
+            ),
+        }
+    }
+
+    /// Whether the file is given up.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self.shared.stopped.get() {
+            Some(error) => Err(failure::later(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the file up: a transaction of the program's own has met what the thread would have.
+    pub(super) fn give_up(&self, error: &StoreError) {
+        drop(self.shared.stopped.set(error.clone()));
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        // An answer may have woken what held the last handle, on the thread itself. A panic was
+        // printed when it happened.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Something to be done in the file.
+trait Job: Send {
+    /// Does it, in a transaction that is not committed.
+    fn run(&mut self, connection: &Connection, path: &Path) -> Result<(), StoreError>;
+
+    /// Says that its own part has failed, and is undone.
+    fn fail(&mut self, error: StoreError);
+
+    /// Answers, after the commit or after it has failed.
+    fn answer(self: Box<Self>, commit: Result<(), &StoreError>);
+}
+
+struct Task<W, T, A> {
+    work: Option<W>,
+    result: Option<Result<T, StoreError>>,
+    answer: A,
+}
+
+impl<W, T, A> Task<W, T, A>
+where
+    Self: Job + 'static,
+{
+    fn job(work: W, answer: A) -> Box<dyn Job> {
+        Box::new(Self {
+            work: Some(work),
+            result: None,
+            answer,
+        })
+    }
+}
+
+impl<W, T, A> Job for Task<W, T, A>
+where
+    W: FnOnce(&Connection) -> Work<T> + Send,
+    T: Send,
+    A: FnOnce(Result<T, StoreError>) + Send,
+{
+    fn run(&mut self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
+        if let Some(work) = self.work.take() {
+            let result = work(connection).map_err(|fault| fault.into_error(path))?;
+            self.result = Some(Ok(result));
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.result = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), &StoreError>) {
+        match (commit, self.result) {
+            (Err(error), _) => (self.answer)(Err(error.clone())),
+            (Ok(()), Some(result)) => (self.answer)(result),
+            // It was not run, so there was no commit: whoever waits hears that the thread is gone.
+            (Ok(()), None) => {}
+        }
+    }
+}
+
+fn run(connection: Connection, jobs: Receiver<Message>, shared: &Shared) {
+    let outcome = work(&connection, &jobs, shared);
+    drop(jobs);
+    if let Err(error) = outcome {
+        tracing::error!(%error, "the outbox is given up");
+    }
+    if shared.stopped.get().is_some() {
+        // Closing would write the log into the file and delete it. It is the last that can be trusted.
+        let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the log of the outbox may be deleted");
+        }
+    }
+    if let Err((_, error)) = connection.close() {
+        tracing::warn!(%error, "the outbox was not closed properly");
+    }
+}
+
+/// Works until no handle is left, or until there is no sense in it.
+fn work(
+    connection: &Connection,
+    jobs: &Receiver<Message>,
+    shared: &Shared,
+) -> Result<(), StoreError> {
+    let mut round = Vec::with_capacity(MOST_JOBS);
+    while let Ok(first) = jobs.recv() {
+        for message in std::iter::once(first).chain(jobs.try_iter().take(MOST_JOBS - 1)) {
+            match message {
+                Message::Change(job) => round.push(job),
+                Message::Look(job) => look(connection, job, shared),
+            }
+        }
+        if round.is_empty() && shared.stopped.get().is_none() {
+            continue;
+        }
+
+        let outcome = match shared.stopped.get() {
+            Some(error) => Err(error.clone()),
+            None => transact(connection, &mut round, &shared.path),
+        };
+        // Before the answers, so that who calls again at once hears why.
+        if let Err(error) = &outcome
+            && error.is_final()
+        {
+            drop(shared.stopped.set(error.clone()));
+        }
+        for job in round.drain(..) {
+            job.answer(outcome.as_ref().copied());
+        }
+        match outcome {
+            Ok(()) => {
+                shared.commits.fetch_add(1, Ordering::Relaxed);
+                checkpoint(connection, shared)?;
+            }
+            Err(error) if error.is_final() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn look(connection: &Connection, mut job: Box<dyn Job>, shared: &Shared) {
+    if let Err(error) = job.run(connection, &shared.path) {
+        if error.is_final() {
+            drop(shared.stopped.set(error.clone()));
+        }
+        job.fail(error);
+    }
+    job.answer(Ok(()));
+}
+
+/// Does jobs in one transaction. One that fails does not spoil the others, unless the transaction is gone.
+fn transact(
+    connection: &Connection,
+    round: &mut [Box<dyn Job>],
+    path: &Path,
+) -> Result<(), StoreError> {
+    let outcome = try_transact(connection, round, path);
+    if outcome.is_err()
+        && !connection.is_autocommit()
+        && let Err(error) = execute(connection, "ROLLBACK")
+    {
+        // What would be committed next is not known.
+        let error = failure::of_sqlite(path, error);
+        return Err(
+            StoreError::new(StoreErrorKind::NotSynced, error.to_string()).with_source(error),
+        );
+    }
+    outcome
+}
+
+fn try_transact(
+    connection: &Connection,
+    round: &mut [Box<dyn Job>],
+    path: &Path,
+) -> Result<(), StoreError> {
+    let failed = |error| failure::of_sqlite(path, error);
+    execute(connection, "BEGIN IMMEDIATE").map_err(failed)?;
+    for job in round {
+        execute(connection, "SAVEPOINT dsync_outbox_job").map_err(failed)?;
+        if let Err(error) = job.run(connection, path) {
+            if error.is_final() || connection.is_autocommit() {
+                return Err(error);
+            }
+            execute(connection, "ROLLBACK TO dsync_outbox_job").map_err(failed)?;
+            job.fail(error);
+        }
+        execute(connection, "RELEASE dsync_outbox_job").map_err(failed)?;
+    }
+    execute(connection, "COMMIT").map_err(failed)
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(()).map(drop)
+}
+
+/// Brings what is in the log into the file, when it has become long.
+fn checkpoint(connection: &Connection, shared: &Shared) -> Result<(), StoreError> {
+    let pages = |sql| -> rusqlite::Result<i64> {
+        connection
+            .prepare_cached(sql)?
+            .query_row((), |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+    };
+    let done = match pages("PRAGMA wal_checkpoint(NOOP)") {
+        // A reader, an SQLite shell for instance, may hold it up: that is no error, and the next commit
+        // tries again.
+        Ok(left) if left >= MOST_PAGES => pages("PRAGMA wal_checkpoint(PASSIVE)"),
+        other => other,
+    };
+    let Err(error) = done else {
+        return Ok(());
+    };
+    let error = failure::of_sqlite(&shared.path, error);
+    if error.is_final() {
+        drop(shared.stopped.set(error.clone()));
+        return Err(error);
+    }
+    tracing::warn!(%error, "the log of the outbox grows");
+    Ok(())
+}

@@ -126,7 +126,10 @@ impl Verdict {
                 Some(("leased", _)) => under_way.clear(),
                 Some(("attempt", key)) => {
                     let record = records.get(key);
-                    if let Some(other) = under_way.insert(record, key) {
+                    // One whose program was killed begins again, perhaps before its line of the lease.
+                    if let Some(other) = under_way.insert(record, key)
+                        && other != key
+                    {
                         let words = format!("{key} and {other} at once, of {record:?}");
                         self.out_of_order.push(words);
                     }

@@ -105,10 +105,12 @@ impl Outbox {
     ///
     /// ```
     #[doc = include_str!("doc/transaction.txt")]
+    /// use dsync_outbox::rusqlite::TransactionBehavior;
+    ///
     /// let mut connection = outbox.connect()?;
     /// connection.execute("CREATE TABLE product (sku TEXT)", ())?;
     ///
-    /// let transaction = connection.transaction()?;
+    /// let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     /// transaction.execute("INSERT INTO product VALUES (?1)", [&product.sku])?;
     /// outbox.enqueue_in(&transaction)?.create(&product)?;
     /// transaction.commit()?;

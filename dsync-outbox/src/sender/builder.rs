@@ -133,6 +133,9 @@ impl SenderBuilder {
 
     /// Says whether a create is sent again although it may have taken effect: see
     /// [`RetryPolicy::with_retry_creates`]. With `false` it is a dead letter then.
+    ///
+    /// A create whose program ended during the attempt is sent again all the same: nothing says how the
+    /// attempt went.
     pub fn retry_creates(mut self, retry: bool) -> Self {
         self.policy = self.policy.with_retry_creates(retry);
         self

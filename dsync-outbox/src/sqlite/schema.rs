@@ -19,6 +19,7 @@ pub(super) const TABLES: [&str; 6] = [
 
 /// Times are nanoseconds since 1970, but for `pause_end`: that counts from the beginning of its lease.
 /// Bodies stand last, so that the columns before them are read without the pages that a long one fills.
+/// Ranges are checked by BETWEEN, because for IN SQLite makes a b-tree at each insert.
 const VERSION_1: &str = "
     CREATE TABLE dsync_outbox_meta (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -40,15 +41,15 @@ const VERSION_1: &str = "
         entity INTEGER NOT NULL,
         record TEXT,
         -- 0 is pending, 1 is dead and holds what follows, 2 is dead and was passed.
-        dead INTEGER NOT NULL CHECK (dead IN (0, 1, 2)),
-        operation INTEGER NOT NULL CHECK (operation IN (0, 1, 2)),
-        coalescing INTEGER NOT NULL CHECK (coalescing IN (0, 1, 2)),
+        dead INTEGER NOT NULL CHECK (dead BETWEEN 0 AND 2),
+        operation INTEGER NOT NULL CHECK (operation BETWEEN 0 AND 2),
+        coalescing INTEGER NOT NULL CHECK (coalescing BETWEEN 0 AND 2),
         enqueued INTEGER NOT NULL,
         idempotency_key TEXT NOT NULL,
         entity_id_field TEXT,
         -- NULL where it is the record, or where the request names none.
         entity_id TEXT,
-        names_record INTEGER NOT NULL CHECK (names_record IN (0, 1)),
+        names_record INTEGER NOT NULL CHECK (names_record BETWEEN 0 AND 1),
         body BLOB NOT NULL
     ) STRICT;
     -- The number ends each entry, so a lane is in order. A new change is written to this index only.
@@ -82,11 +83,11 @@ const VERSION_1: &str = "
     CREATE TABLE dsync_outbox_ended (
         number INTEGER PRIMARY KEY,
         -- 0 is delivered, 1 is superseded, 2 is dropped.
-        state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
+        state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
         ended INTEGER NOT NULL,
         entity INTEGER NOT NULL,
         record TEXT,
-        operation INTEGER NOT NULL CHECK (operation IN (0, 1, 2)),
+        operation INTEGER NOT NULL CHECK (operation BETWEEN 0 AND 2),
         enqueued INTEGER NOT NULL,
         idempotency_key TEXT NOT NULL,
         attempts INTEGER NOT NULL,

@@ -120,13 +120,21 @@ fn check(tally: &Tally) {
     }
 }
 
+fn run_in_memory(seed: u64) -> Tally {
+    let store = MemoryStore::new();
+    run(seed, move || Arc::new(store.clone()))
+}
+
 #[test]
 fn the_promise_is_kept_in_memory() {
-    let tally = run_all(IN_MEMORY, |seed| {
-        let store = MemoryStore::new();
-        run(seed, move || Arc::new(store.clone()))
-    });
-    check(&tally);
+    check(&run_all(IN_MEMORY, run_in_memory));
+}
+
+#[test]
+fn a_seed_is_one_schedule() {
+    for seed in seeds(100) {
+        assert_eq!(run_in_memory(seed), run_in_memory(seed), "{seed}");
+    }
 }
 
 #[test]

@@ -105,8 +105,8 @@ fn more_lanes_than_are_kept_in_memory_are_set_aside() {
         .map(|id| settled(*id, Settlement::Unattempted))
         .collect();
     advance(&mut *lease, unattempted, claim(0));
-    let shown = format!("{lease:?}");
-    assert!(shown.len() < 100_000, "{}", shown.len());
+    let in_memory = format!("{lease:?}").matches("Record {").count();
+    assert!(in_memory <= 256, "{in_memory}");
     let mut again = claim_all(&mut *lease, 7);
     again.sort_unstable();
     assert_eq!(again, all);

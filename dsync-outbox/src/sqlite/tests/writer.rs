@@ -207,3 +207,20 @@ fn a_file_that_somebody_gave_up_keeps_its_log() {
     drop(store);
     assert!(folder.path().join("shop.db-wal").exists());
 }
+
+/// Somebody still looks in: whoever closes the file last has to be the writer.
+#[test]
+fn the_last_handle_leaves_a_tidy_file() {
+    let folder = folder();
+    let store = open(folder.path());
+    add(&store, raw("a", "{}"));
+    let (begin, begun) = std::sync::mpsc::channel();
+    let (_kept, released) = std::sync::mpsc::channel::<()>();
+    store.0.reader.send(move |_| {
+        begin.send(()).unwrap();
+        let _ = released.recv_timeout(std::time::Duration::from_millis(50));
+    });
+    begun.recv().unwrap();
+    drop(store);
+    assert!(!folder.path().join("shop.db-wal").exists());
+}

@@ -68,6 +68,8 @@ pub(crate) struct Change {
 pub(crate) struct Ledger {
     pub(crate) changes: BTreeMap<ChangeId, Change>,
     pub(crate) keys: BTreeMap<String, ChangeId>,
+    /// How many changes were claimed, and not settled, when the last lease ended.
+    pub(crate) left_over: usize,
 }
 
 impl Ledger {
@@ -152,7 +154,7 @@ impl State {
             let operation = match (last.request.operation(), new.request.operation()) {
                 (Create, Update) => Create,
                 (Update, Update) => Update,
-                (Create, Delete) => Delete,
+                (Create, Delete) if is_sole => Delete,
                 (one, other) => {
                     return self.broken(format!("{one} and {other} were put together"));
                 }
@@ -184,9 +186,11 @@ impl State {
     /// Whoever had the lease has lost it: what was under way, and pauses.
     pub(crate) fn lease_ended(&mut self) {
         self.note("lease ended", 0);
+        self.ledger.left_over = 0;
         for change in self.ledger.changes.values_mut() {
             let flight = std::mem::replace(&mut change.flight, Flight::None);
             change.pause = Duration::ZERO;
+            self.ledger.left_over += usize::from(flight != Flight::None);
             match flight {
                 Flight::None => {}
                 Flight::Claimed => self.tally.crashes_before_attempt += 1,
@@ -194,13 +198,6 @@ impl State {
                 Flight::Answered(_) => self.tally.crashes_before_settling += 1,
             }
         }
-    }
-
-    pub(crate) fn has_flights(&self) -> bool {
-        self.ledger
-            .changes
-            .values()
-            .any(|change| change.flight != Flight::None)
     }
 
     pub(crate) fn advanced(&mut self, settled: &[Settled], claim: Claim, advanced: &Advanced) {

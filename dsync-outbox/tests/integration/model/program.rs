@@ -134,6 +134,9 @@ impl Program {
         state.note("sender ended", 0);
         match outcome {
             Ok(()) if !was_stopped => state.broken("the sender has ended by itself"),
+            Ok(()) if state.ledger.left_over > 0 => {
+                state.broken("the sender has stopped, and something is not settled");
+            }
             Ok(()) => {}
             Err(error) if error.to_string().contains("a fault that was made") => {}
             Err(error) if was_stopped => {

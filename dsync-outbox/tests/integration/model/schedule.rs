@@ -361,12 +361,8 @@ impl<F: Fn() -> Arc<dyn OutboxStore>> Schedule<F> {
     async fn stop(&mut self) {
         self.program.stop();
         self.program.pass(Duration::from_secs(60)).await;
-        let mut state = self.world.now();
         if self.program.sends() {
-            state.broken("the sender does not stop");
-        }
-        if state.has_flights() {
-            state.broken("the sender has stopped, and something is not settled");
+            self.world.now().broken("the sender does not stop");
         }
     }
 

@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 use super::platform::Platform;
 
 /// How often something has happened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) schedules: u64,
     pub(crate) changes: u64,

@@ -141,6 +141,13 @@ impl SqliteStore {
         connection: &Connection,
         change: &NewChange,
     ) -> Result<Added, StoreError> {
+        // SQLite ends one by itself, where the disk is full or an `OR ROLLBACK` says so. Then the change would
+        // be kept, and what it tells of not.
+        if connection.is_autocommit() {
+            return Err(failure::refused(
+                "the transaction has ended that this change was to be part of, so the change is not kept: begin another one",
+            ));
+        }
         let added = adding::add_within(connection, change).map_err(|fault| self.0.error(fault));
         if let Err(error) = &added
             && error.is_final()
@@ -220,16 +227,19 @@ impl OutboxStore for SqliteStore {
     fn lease(&self) -> Storing<'_, Box<dyn Lease>> {
         Box::pin(async {
             let lock = file::lock(self.path())?;
-            let number = self
-                .write(|connection| {
+            // The lock goes along, so that it is held until the number is written, also if nobody waits for
+            // it any more: written later, it would end the lease that somebody else has taken meanwhile.
+            let (lock, number) = self
+                .write(move |connection| {
                     connection
                         .prepare_cached("DELETE FROM dsync_outbox_freed")?
                         .execute(())?;
-                    Ok(connection
+                    let number = connection
                         .prepare_cached(
                             "UPDATE dsync_outbox_meta SET lease = lease + 1 RETURNING lease",
                         )?
-                        .query_row((), |row| row.get(0))?)
+                        .query_row((), |row| row.get(0))?;
+                    Ok((lock, number))
                 })
                 .await?;
             Ok(Box::new(SqliteLease::new(Arc::clone(&self.0), lock, number)) as Box<dyn Lease>)

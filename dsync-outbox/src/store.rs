@@ -199,7 +199,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// When it was put in.
     pub enqueued: SystemTime,
-    /// When it was claimed for the first time.
+    /// When it was claimed for the first time; a claim that was settled as
+    /// [unattempted](Settlement::Unattempted) is none.
     pub first_attempt: SystemTime,
 }
 

@@ -86,14 +86,15 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
     /// # }
     /// ```
     pub async fn flush(&self, deadline: Duration) -> Result<Flushed, StoreError> {
-        let end = Instant::now() + deadline;
+        // Not the moment of its end, because the longest deadline has none.
+        let begun = Instant::now();
         let Some(flush) = self.begin_flush().await? else {
             return Ok(Flushed::default());
         };
         loop {
             let mut bell = pin!(self.shared.ended.notified());
             bell.as_mut().enable();
-            let left = end.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_sub(begun.elapsed());
             if left.is_zero() || !self.store.is_moving(flush.last).await? {
                 return self.end_flush(flush).await;
             }

@@ -28,7 +28,7 @@ pub(super) struct Row {
     /// All but `Held`, which is a matter of the whole lane.
     pub(super) state: State,
     pub(super) attempts: u32,
-    /// When it was claimed for the first time.
+    /// When it was claimed for the first time, but for claims that came to nothing.
     pub(super) first_attempt: Option<SystemTime>,
     failure: Option<Failure>,
     pub(super) ended: Option<SystemTime>,
@@ -103,8 +103,11 @@ impl Row {
     }
 
     pub(super) fn claim(&mut self, now: SystemTime) {
+        // What was claimed for nothing was no attempt.
+        if self.attempts == 0 {
+            self.first_attempt = Some(now);
+        }
         self.attempts += 1;
-        self.first_attempt.get_or_insert(now);
     }
 
     pub(super) fn settle(&mut self, settlement: Settlement, now: SystemTime) {

@@ -326,7 +326,8 @@ impl Course {
                 "INSERT INTO dsync_outbox_attempt (number, attempts, first_attempt, lease)
                  VALUES (?1, 1, ?2, ?3)
                  ON CONFLICT (number) DO UPDATE
-                 SET attempts = attempts + 1, lease = ?3, pause_end = NULL, ended = NULL
+                 SET first_attempt = iif(attempts = 0, ?2, first_attempt),
+                     attempts = attempts + 1, lease = ?3, pause_end = NULL, ended = NULL
                  RETURNING attempts, first_attempt",
             )?
             .query_row(

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use dsync_core::wire::{Operation, RealtimeRequest, check_object};
 use dsync_core::{
-    ChangeEncoder, ChangeError, DsyncEntity, EntityId, EntityToken, IdempotencyKey, Origin,
-    PrimaryKey, SwitchWatch,
+    ChangeEncoder, ChangeError, DsyncEntity, EntityId, EntityToken, FieldLayout, IdempotencyKey,
+    InvalidEntityId, Origin, PrimaryKey, SwitchWatch,
 };
 use serde::Serialize;
 
@@ -38,31 +38,31 @@ impl Plan<'_> {
     where
         T: DsyncEntity + Serialize,
     {
-        let id = record.entity_id().map_err(ChangeError::from)?;
-        self.typed::<T>(id, |encoder| encoder.create(record))
+        self.typed::<T>(|| record.entity_id(), |encoder| encoder.create(record))
     }
 
     pub(crate) fn update<T>(self, record: &T) -> Planned
     where
         T: DsyncEntity + PrimaryKey + Serialize,
     {
-        let id = record.primary_key().to_entity_id()?;
-        self.typed::<T>(Some(id), |encoder| encoder.update(record))
+        let id = || record.primary_key().to_entity_id().map(Some);
+        self.typed::<T>(id, |encoder| encoder.update(record))
     }
 
     pub(crate) fn delete<T>(self, record: &T) -> Planned
     where
         T: DsyncEntity + PrimaryKey + Serialize,
     {
-        let id = record.primary_key().to_entity_id()?;
-        self.typed::<T>(Some(id), |encoder| encoder.delete(record))
+        let id = || record.primary_key().to_entity_id().map(Some);
+        self.typed::<T>(id, |encoder| encoder.delete(record))
     }
 
     pub(crate) fn delete_by_id<T>(self, id: EntityId) -> Planned
     where
         T: DsyncEntity + PrimaryKey,
     {
-        self.typed::<T>(Some(id.clone()), |encoder| encoder.delete_by_id::<T>(id))
+        let same = id.clone();
+        self.typed::<T>(|| Ok(Some(same)), |encoder| encoder.delete_by_id::<T>(id))
     }
 
     pub(crate) fn create_raw(self, token: &EntityToken, json: &[u8]) -> Planned {
@@ -89,10 +89,16 @@ impl Plan<'_> {
 
     fn typed<T: DsyncEntity>(
         self,
-        record: Option<EntityId>,
+        primary_key: impl FnOnce() -> Result<Option<EntityId>, InvalidEntityId>,
         encode: impl FnOnce(&ChangeEncoder) -> Result<RealtimeRequest, ChangeError>,
     ) -> Planned {
         let request = encode(&self.planner.encoder)?;
+        let key_field = T::LAYOUT.primary_key().map(FieldLayout::name);
+        let record = if key_field.is_some() && request.entity_id_field() == key_field {
+            request.entity_id().cloned()
+        } else {
+            primary_key()?
+        };
         let change = self.unless_echo(record, request, self.planner.whole);
         if change.is_some() {
             self.check_switch(T::LAYOUT.name())?;

@@ -25,7 +25,7 @@ use tokio::sync::oneshot::{self, error::RecvError};
 
 use self::lease::SqliteLease;
 use self::reader::Reader;
-use self::writer::{Fault, Work, Writer};
+use self::writer::{Fault, Undo, Work, Writer};
 use crate::{
     Added, ChangeId, Counts, Entry, Filter, Lease, Mending, NewChange, OutboxStore, StoreError,
     Storing,
@@ -148,7 +148,7 @@ impl SqliteStore {
                 "the transaction has ended that this change was to be part of, so the change is not kept: begin another one",
             ));
         }
-        let added = adding::add_within(connection, change).map_err(|fault| self.0.error(fault));
+        let added = adding::add(connection, change).map_err(|fault| self.0.error(fault));
         if let Err(error) = &added
             && error.is_final()
         {
@@ -157,30 +157,31 @@ impl SqliteStore {
         added
     }
 
-    /// Has something done by the writer that may make a change claimable.
-    fn write_news<T: Send + 'static>(
+    /// Has something done by the writer that whoever sends should know of.
+    async fn write_news<T: Send + 'static>(
         &self,
+        undo: Undo,
         work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
-    ) -> Storing<'_, T> {
+    ) -> Result<T, StoreError> {
         let news = self.0.writer.news();
-        self.write(move |connection| {
+        self.write(undo, move |connection| {
             news.fetch_add(1, Ordering::SeqCst);
             work(connection)
         })
+        .await
     }
 
     /// Has something done by the writer.
-    fn write<T: Send + 'static>(
+    async fn write<T: Send + 'static>(
         &self,
+        undo: Undo,
         work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
-    ) -> Storing<'_, T> {
-        Box::pin(async move {
-            let (sender, answer) = oneshot::channel();
-            // Nobody may wait any more.
-            let give = move |result| drop(sender.send(result));
-            self.0.writer.send(work, give)?;
-            answered(&self.0, answer).await
-        })
+    ) -> Result<T, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        // Nobody may wait any more.
+        let give = move |result| drop(sender.send(result));
+        self.0.writer.send(undo, work, give)?;
+        answered(&self.0, answer).await
     }
 }
 
@@ -221,7 +222,16 @@ async fn answered<T>(
 
 impl OutboxStore for SqliteStore {
     fn add(&self, change: NewChange) -> Storing<'_, Added> {
-        self.write_news(move |connection| adding::add(connection, &change))
+        Box::pin(async move {
+            // It comes back to be freed by the thread that made it: two threads that free and make at the
+            // same time wait for each other.
+            let (added, _change) = self
+                .write_news(Undo::Itself, move |connection| {
+                    Ok((adding::add(connection, &change)?, change))
+                })
+                .await?;
+            Ok(added)
+        })
     }
 
     fn lease(&self) -> Storing<'_, Box<dyn Lease>> {
@@ -230,7 +240,7 @@ impl OutboxStore for SqliteStore {
             // The lock goes along, so that it is held until the number is written, also if nobody waits for
             // it any more: written later, it would end the lease that somebody else has taken meanwhile.
             let (lock, number) = self
-                .write(move |connection| {
+                .write(Undo::Savepoint, move |connection| {
                     connection
                         .prepare_cached("DELETE FROM dsync_outbox_freed")?
                         .execute(())?;
@@ -281,14 +291,18 @@ impl OutboxStore for SqliteStore {
     }
 
     fn mend(&self, id: ChangeId, mending: Mending) -> Storing<'_, ()> {
-        self.write_news(move |connection| mending::mend(connection, id, mending, SystemTime::now()))
+        Box::pin(self.write_news(Undo::Savepoint, move |connection| {
+            mending::mend(connection, id, mending, SystemTime::now())
+        }))
     }
 
     fn retry_all(&self) -> Storing<'_, u64> {
-        self.write_news(mending::retry_all)
+        Box::pin(self.write_news(Undo::Savepoint, mending::retry_all))
     }
 
     fn forget(&self, before: SystemTime, limit: usize) -> Storing<'_, u64> {
-        self.write(move |connection| mending::forget(connection, before, limit))
+        Box::pin(self.write(Undo::Savepoint, move |connection| {
+            mending::forget(connection, before, limit)
+        }))
     }
 }

@@ -17,39 +17,62 @@ struct Last {
     is_untouched: bool,
 }
 
-/// Puts a change in, in the transaction that the connection is in.
+/// Puts a change in, in the transaction that the connection is in. When it fails, nothing of it is left.
 pub(super) fn add(connection: &Connection, change: &NewChange) -> Work<Added> {
-    let entity = values::entity(connection, change.request.entity_token())?;
     let alone = (change.request.operation(), change.coalescing);
     let last = match alone {
         (Operation::Create, _) | (_, Coalescing::Never) => None,
-        _ => last(connection, entity, change)?,
+        _ => last(connection, change)?,
     };
-    let Some((last, meeting)) = last.and_then(|last| meet(&last, change)) else {
-        return Ok(Added::new(insert(connection, entity, alone, change)?, None));
-    };
-    let together = match meeting {
-        Meeting::Create(coalescing) => (Operation::Create, coalescing),
-        Meeting::AsItIs(coalescing) => (change.request.operation(), coalescing),
-        Meeting::Nothing => alone,
-    };
-    let id = insert(connection, entity, together, change)?;
-    end(connection, last, Ended::Superseded(id), change.now)?;
-    if meeting == Meeting::Nothing {
-        end(connection, id, Ended::Delivered(None), change.now)?;
-        return Ok(Added::needs_no_sending(id, last));
+    let meeting = last.and_then(|last| meet(&last, change));
+    // Nearly all changes are this one statement, which SQLite undoes by itself.
+    if meeting.is_none()
+        && let Some(id) = insert(connection, alone, change)?
+    {
+        return Ok(Added::new(id, None));
     }
-    Ok(Added::new(id, Some(last)))
+    wholly(connection, || {
+        values::add_entity(connection, change.request.entity_token())?;
+        let together = match meeting {
+            Some((_, Meeting::Create(coalescing))) => (Operation::Create, coalescing),
+            Some((_, Meeting::AsItIs(coalescing))) => (change.request.operation(), coalescing),
+            Some((_, Meeting::Nothing)) | None => alone,
+        };
+        let id =
+            insert(connection, together, change)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let Some((last, meeting)) = meeting else {
+            return Ok(Added::new(id, None));
+        };
+        end(connection, last, Ended::Superseded(id), change.now)?;
+        if meeting == Meeting::Nothing {
+            end(connection, id, Ended::Delivered(None), change.now)?;
+            return Ok(Added::needs_no_sending(id, last));
+        }
+        Ok(Added::new(id, Some(last)))
+    })
 }
 
-fn last(
-    connection: &Connection,
-    entity: i64,
-    change: &NewChange,
-) -> rusqlite::Result<Option<Last>> {
+/// Does something within a transaction that goes on whatever comes of it: wholly, or not at all.
+fn wholly(connection: &Connection, act: impl FnOnce() -> Work<Added>) -> Work<Added> {
+    let execute = |sql| connection.prepare_cached(sql)?.execute(());
+    execute("SAVEPOINT dsync_outbox_add")?;
+    let added = act();
+    // A full disk, for instance, takes back the whole transaction.
+    if connection.is_autocommit() {
+        return added;
+    }
+    if added.is_err() {
+        execute("ROLLBACK TO dsync_outbox_add")?;
+    }
+    execute("RELEASE dsync_outbox_add")?;
+    added
+}
+
+fn last(connection: &Connection, change: &NewChange) -> rusqlite::Result<Option<Last>> {
     let Some(record) = &change.record else {
         return Ok(None);
     };
+    let token = change.request.entity_token().as_str();
     // What precedes a passed dead letter, which the index has not, was claimed as well.
     connection
         .prepare_cached(
@@ -57,9 +80,10 @@ fn last(
                  c.dead = 0 AND NOT EXISTS
                      (SELECT 1 FROM dsync_outbox_attempt AS a WHERE a.number = c.number)
              FROM dsync_outbox_change AS c INDEXED BY dsync_outbox_lane
-             WHERE c.entity = ?1 AND c.record = ?2 AND c.dead < 2 ORDER BY c.number DESC LIMIT 1",
+             WHERE c.entity = (SELECT number FROM dsync_outbox_entity WHERE token = ?1)
+                 AND c.record = ?2 AND c.dead < 2 ORDER BY c.number DESC LIMIT 1",
         )?
-        .query_row(params![entity, record.as_str()], |row| {
+        .query_row(params![token, record.as_str()], |row| {
             Ok(Last {
                 id: values::to_id(row, 0)?,
                 operation: values::to_operation(row, 1)?,
@@ -100,24 +124,25 @@ fn meet(last: &Last, change: &NewChange) -> Option<(ChangeId, Meeting)> {
     Some((last.id, meeting))
 }
 
+/// One row; nothing if its entity is not known yet.
 fn insert(
     connection: &Connection,
-    entity: i64,
     (operation, coalescing): (Operation, Coalescing),
     change: &NewChange,
-) -> Work<ChangeId> {
+) -> Work<Option<ChangeId>> {
     let request = &change.request;
     let id = request.entity_id();
     let names_record = id.is_some() && id == change.record.as_ref();
     let own_id = id.filter(|_| !names_record);
-    let number = connection
+    let rows = connection
         .prepare_cached(
             "INSERT INTO dsync_outbox_change (entity, record, dead, operation, coalescing, enqueued,
                  idempotency_key, entity_id_field, entity_id, names_record, body)
-             VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             SELECT number, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+             FROM dsync_outbox_entity WHERE token = ?1",
         )?
-        .insert(params![
-            entity,
+        .execute(params![
+            request.entity_token().as_str(),
             change.record.as_ref().map(EntityId::as_str),
             values::operation(operation),
             values::coalescing(coalescing),
@@ -128,23 +153,12 @@ fn insert(
             names_record,
             &request.body()[..],
         ])?;
-    Ok(ChangeId::new(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, number))?)
-}
-
-/// [Adds](add) within a transaction that goes on whatever comes of it: wholly, or not at all.
-pub(super) fn add_within(connection: &Connection, change: &NewChange) -> Work<Added> {
-    let execute = |sql| connection.prepare_cached(sql)?.execute(());
-    execute("SAVEPOINT dsync_outbox_add")?;
-    let added = add(connection, change);
-    // A full disk, for instance, takes back the whole transaction.
-    if connection.is_autocommit() {
-        return added;
+    if rows == 0 {
+        return Ok(None);
     }
-    if added.is_err() {
-        execute("ROLLBACK TO dsync_outbox_add")?;
-    }
-    execute("RELEASE dsync_outbox_add")?;
-    added
+    let number = connection.last_insert_rowid();
+    let id = ChangeId::new(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, number))?;
+    Ok(Some(id))
 }
 
 /// How a change has ended that is only remembered from now on.

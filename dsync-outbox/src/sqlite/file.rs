@@ -21,6 +21,10 @@ const BUSY: Duration = Duration::from_secs(5);
 /// SQLite says of a page that it is damaged when it is read.
 const LOOKED_THROUGH: u64 = 64 * 1024 * 1024;
 
+/// How much of the file a connection keeps in memory, in KiB: enough for the index of a million lanes to be
+/// written to without being read each time.
+const CACHE: i64 = 16 * 1024;
+
 /// How many statements a connection keeps prepared: all that there are.
 const STATEMENTS: usize = 64;
 
@@ -153,6 +157,10 @@ fn raw(path: &Path, more: OpenFlags) -> Result<Connection, StoreError> {
     if connection.is_readonly("main").map_err(failed)? {
         return Err(failure::not_writable(path));
     }
+    // Negative is KiB, positive would be pages.
+    connection
+        .pragma_update(None, "cache_size", -CACHE)
+        .map_err(failed)?;
     connection
         .pragma_update(None, "synchronous", "FULL")
         .map_err(failed)?;

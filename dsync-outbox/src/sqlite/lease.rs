@@ -8,6 +8,7 @@ use tokio::sync::oneshot::{self, Receiver};
 
 use super::claiming::Course;
 use super::file::Lock;
+use super::writer::Undo;
 use super::{Inner, answered};
 use crate::{Advanced, ChangeId, Claim, Lease, Settled, Settlement, StoreError, Storing};
 
@@ -81,6 +82,7 @@ impl SqliteLease {
         let own = self.store.writer.news();
         let (sender, answer) = oneshot::channel();
         self.store.writer.send(
+            Undo::Savepoint,
             move |connection| {
                 // Before anything is looked at, so that what comes later is news.
                 let seen = Seen::now(connection, &own)?;

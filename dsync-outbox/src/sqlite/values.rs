@@ -7,7 +7,7 @@ use bytes::Bytes;
 use dsync_core::wire::{Operation, RealtimeRequest};
 use dsync_core::{EntityId, EntityToken, IdempotencyKey};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use crate::{ChangeId, Coalescing, Failure};
 
@@ -144,18 +144,12 @@ fn unreadable(column: usize, error: impl Into<Box<dyn Error + Send + Sync>>) -> 
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }
 
-/// The number that stands for an entity's token, which would otherwise stand in each of its rows.
-pub(super) fn entity(connection: &Connection, token: &EntityToken) -> rusqlite::Result<i64> {
-    let known = connection
-        .prepare_cached("SELECT number FROM dsync_outbox_entity WHERE token = ?1")?
-        .query_row([token.as_str()], |row| row.get(0))
-        .optional()?;
-    match known {
-        Some(number) => Ok(number),
-        None => connection
-            .prepare_cached("INSERT INTO dsync_outbox_entity (token) VALUES (?1)")?
-            .insert([token.as_str()]),
-    }
+/// Gives an entity's token the number that stands for it in its rows, if it has none yet.
+pub(super) fn add_entity(connection: &Connection, token: &EntityToken) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO dsync_outbox_entity (token) VALUES (?1)")?
+        .execute([token.as_str()])
+        .map(drop)
 }
 
 /// As many rows as SQLite can count.

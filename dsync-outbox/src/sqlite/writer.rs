@@ -49,6 +49,15 @@ impl Fault {
     }
 }
 
+/// How a job that fails is undone, while others of its transaction go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// By a savepoint, which costs as much as a third of keeping a change.
+    Savepoint,
+    /// It leaves nothing behind when it fails.
+    Itself,
+}
+
 /// The handles' end of the thread. With the last handle it ends, when all that was called is written.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -107,10 +116,11 @@ impl Writer {
     /// dropped if the thread ends before.
     pub(super) fn send<T: Send + 'static>(
         &self,
+        undo: Undo,
         work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
         answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.give(Message::Change(Task::job(work, answer)))
+        self.give(Message::Change(Task::job(undo, work, answer)))
     }
 
     /// Has something looked at, without a transaction, by the connection that has made the changes.
@@ -119,7 +129,7 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
         answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.give(Message::Look(Task::job(work, answer)))
+        self.give(Message::Look(Task::job(Undo::Itself, work, answer)))
     }
 
     fn give(&self, message: Message) -> Result<(), StoreError> {
@@ -183,6 +193,8 @@ impl Drop for Writer {
 
 /// Something to be done in the file.
 trait Job: Send {
+    fn undo(&self) -> Undo;
+
     /// Does it, in a transaction that is not committed.
     fn run(&mut self, connection: &Connection, path: &Path) -> Result<(), StoreError>;
 
@@ -194,6 +206,7 @@ trait Job: Send {
 }
 
 struct Task<W, T, A> {
+    undo: Undo,
     work: Option<W>,
     result: Option<Result<T, StoreError>>,
     answer: A,
@@ -203,8 +216,9 @@ impl<W, T, A> Task<W, T, A>
 where
     Self: Job + 'static,
 {
-    fn job(work: W, answer: A) -> Box<dyn Job> {
+    fn job(undo: Undo, work: W, answer: A) -> Box<dyn Job> {
         Box::new(Self {
+            undo,
             work: Some(work),
             result: None,
             answer,
@@ -218,6 +232,10 @@ where
     T: Send,
     A: FnOnce(Result<T, StoreError>) + Send,
 {
+    fn undo(&self) -> Undo {
+        self.undo
+    }
+
     fn run(&mut self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
         if let Some(work) = self.work.take() {
             let result = work(connection).map_err(|fault| fault.into_error(path))?;
@@ -339,15 +357,22 @@ fn try_transact(
     let failed = |error| failure::of_sqlite(path, error);
     execute(connection, "BEGIN IMMEDIATE").map_err(failed)?;
     for job in round {
-        execute(connection, "SAVEPOINT dsync_outbox_job").map_err(failed)?;
+        let has_savepoint = job.undo() == Undo::Savepoint;
+        if has_savepoint {
+            execute(connection, "SAVEPOINT dsync_outbox_job").map_err(failed)?;
+        }
         if let Err(error) = job.run(connection, path) {
             if error.is_final() || connection.is_autocommit() {
                 return Err(error);
             }
-            execute(connection, "ROLLBACK TO dsync_outbox_job").map_err(failed)?;
+            if has_savepoint {
+                execute(connection, "ROLLBACK TO dsync_outbox_job").map_err(failed)?;
+            }
             job.fail(error);
         }
-        execute(connection, "RELEASE dsync_outbox_job").map_err(failed)?;
+        if has_savepoint {
+            execute(connection, "RELEASE dsync_outbox_job").map_err(failed)?;
+        }
     }
     execute(connection, "COMMIT").map_err(failed)
 }

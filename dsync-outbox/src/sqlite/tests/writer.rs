@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
+use super::super::writer::Undo;
 use super::*;
 use crate::{StoreError, StoreErrorKind};
 
@@ -12,7 +13,7 @@ fn with_connection(
     store: &SqliteStore,
     act: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<()> + Send + 'static,
 ) -> Result<(), StoreError> {
-    block_on(store.write(move |connection| Ok(act(connection)?)))
+    block_on(store.write(Undo::Savepoint, move |connection| Ok(act(connection)?)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +42,7 @@ fn one_that_fails_does_not_spoil_the_others() {
             let store = Arc::clone(&store);
             scope.spawn(move || {
                 if number % 4 == 0 {
-                    let failed = block_on(store.write(|connection| {
+                    let failed = block_on(store.write(Undo::Savepoint, |connection| {
                         connection.execute("DELETE FROM dsync_outbox_entity", ())?;
                         Ok(connection.execute("NO SQL", ())?)
                     }));
@@ -128,7 +129,9 @@ fn after_a_failed_sync_nothing_is_accepted_any_more() {
 fn a_panic_on_the_thread_is_an_error_to_all() {
     let folder = folder();
     let store = open(folder.path());
-    let error = block_on(store.write(|_| -> super::super::Work<()> { panic!("on purpose") }));
+    let error = block_on(store.write(Undo::Savepoint, |_| -> super::super::Work<()> {
+        panic!("on purpose")
+    }));
     assert!(error.unwrap_err().to_string().contains("has panicked"));
     assert!(block_on(store.add(raw("a", "{}"))).is_err());
 }
@@ -171,7 +174,7 @@ async fn who_comes_at_the_same_time_shares_a_commit() {
         let _ = released.recv();
         Ok(())
     };
-    store.0.writer.send(busy, |_| ()).unwrap();
+    store.0.writer.send(Undo::Itself, busy, |_| ()).unwrap();
     begun.recv().unwrap();
     let (sent, all_sent) = tokio::sync::mpsc::channel::<()>(64);
     let mut tasks = tokio::task::JoinSet::new();

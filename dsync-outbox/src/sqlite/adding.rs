@@ -136,10 +136,9 @@ fn insert(
     let own_id = id.filter(|_| !names_record);
     let rows = connection
         .prepare_cached(
-            "INSERT INTO dsync_outbox_change (entity, record, dead, operation, coalescing, enqueued,
-                 idempotency_key, entity_id_field, entity_id, names_record, body)
-             SELECT number, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-             FROM dsync_outbox_entity WHERE token = ?1",
+            // Short, in the columns' order: the text is what the prepared statement is found by.
+            "INSERT INTO dsync_outbox_change SELECT NULL,number,?2,0,?3,?4,?5,?6,?7,?8,?9,?10 \
+             FROM dsync_outbox_entity WHERE token=?1",
         )?
         .execute(params![
             request.entity_token().as_str(),

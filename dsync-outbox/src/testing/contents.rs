@@ -159,7 +159,7 @@ pub(super) async fn failures_survive(store: &impl StoreUnderTest) -> Checked {
             let program = Program::new(store).await?;
             let id = program.add(keyless("{}")).await?;
             let mut sender = program.sender().await?;
-            while !sender.claim(1).await?.contains(&id) {}
+            sender.claim_up_to(id).await?;
             let settlement = if is_dead {
                 Settlement::Dead {
                     holds: true,
@@ -180,7 +180,7 @@ pub(super) async fn failures_survive(store: &impl StoreUnderTest) -> Checked {
     let program = Program::new(store).await?;
     let id = program.add(raw("a", "{}")).await?;
     let mut sender = program.sender().await?;
-    while !sender.claim(1).await?.contains(&id) {}
+    sender.claim_up_to(id).await?;
     let process_id = Some("p-\u{fc} 'x'".to_owned());
     let settlement = Settlement::Delivered {
         process_id: process_id.clone(),

@@ -169,6 +169,10 @@ pub(super) async fn pages(store: &impl StoreUnderTest) -> Checked {
             break;
         }
         assert!(page.len() <= 4);
+        assert!(
+            after < Some(page[0].id),
+            "a page goes on where the last one ended"
+        );
         seen.extend(entry_ids(&page));
     }
     assert_eq!(seen, all);

@@ -181,12 +181,24 @@ impl Sender {
     /// Claims until there are so many, or there is nothing more.
     pub(super) async fn claim_whole(&mut self, limit: usize) -> Result<Vec<Claimed>, StoreError> {
         let mut claimed = Vec::new();
-        loop {
+        for _ in 0..10_000 {
             let advanced = self.step(Vec::new(), limit - claimed.len()).await?;
             claimed.extend(advanced.claimed);
             if claimed.len() >= limit || !advanced.has_more {
                 return Ok(claimed);
             }
+        }
+        panic!("the store says for ever that there is more");
+    }
+
+    /// Claims one after the other until it is this one's turn.
+    pub(super) async fn claim_up_to(&mut self, id: ChangeId) -> Checked {
+        loop {
+            let claimed = self.claim(1).await?;
+            if claimed.contains(&id) {
+                return Ok(());
+            }
+            assert_ne!(claimed, [], "{id} is never claimed");
         }
     }
 

@@ -94,7 +94,11 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
     }
 
     /// Sends a dead letter again, as it is and with the same idempotency key, in its old place: before
-    /// what followed it.
+    /// what followed it and was not sent yet. Where it was [passed](Self::pass), later changes of the record
+    /// may have arrived already, and this one would put an older state over them: look first.
+    ///
+    /// Its attempts are counted on: a [policy](crate::SenderBuilder::retry) that gives up gives up again with
+    /// the next failure.
     ///
     /// # Errors
     ///
@@ -104,7 +108,8 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
         self.mend(id, Mending::Retry).await
     }
 
-    /// Sends all dead letters again. Gives how many there were.
+    /// Sends all dead letters again, those that were [passed](Self::pass) among them; see
+    /// [`retry`](Self::retry). Gives how many there were.
     ///
     /// # Errors
     ///

@@ -12,7 +12,8 @@ use crate::{Enqueued, NewChange, Outbox, OutboxError, StoreError};
 /// The calls of an outbox as parts of a transaction: see [`Outbox::enqueue_in`].
 ///
 /// A sender learns of the changes a moment after the commit. What they supersede is superseded by the
-/// commit.
+/// commit, and no [`Event`](crate::Event) tells of it. A change's number is its own from the commit on: if
+/// the transaction is rolled back, another change gets it.
 #[derive(Debug)]
 #[must_use = "it is its calls that put changes in"]
 pub struct InTransaction<'a> {

@@ -15,9 +15,9 @@ use crate::{StoreError, StoreErrorKind};
 /// How many jobs one transaction takes: it bounds how long the first of them waits for the last.
 const MOST_JOBS: usize = 256;
 
-/// How many pages of the log are not in the file yet before they are brought there: sixteen megabytes.
-/// The longer the log, the fewer of its pages are brought there twice.
-const MOST_PAGES: i64 = 4000;
+/// How many pages of the log are not in the file yet before they are brought there: four megabytes.
+/// A longer log brings fewer pages there twice, but to write where a file ends makes its syncs slower.
+const MOST_PAGES: i64 = 1000;
 
 /// What a job does: an error that is none of SQLite's is the caller's own.
 pub(super) type Work<T> = Result<T, Fault>;

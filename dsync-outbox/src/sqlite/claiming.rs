@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::failure::refused;
+use super::failure::{is_unreadable, refused};
 use super::values::{self, REQUEST};
 use super::writer::Work;
-use crate::{Advanced, ChangeId, Claim, Claimed, Settled};
+use crate::{Advanced, ChangeId, Claim, Claimed, Failure, Settled, Settlement};
 
 /// How many changes a step looks at, at most: it holds up everybody who writes.
 const MOST_LOOKED_AT: usize = 4096;
@@ -334,7 +334,9 @@ impl Course {
                 params![id.number(), values::time(claim.now), self.lease],
                 |row| Ok((values::to_count(row, 0)?, row.get(1)?)),
             )?;
-        let claimed = connection
+        self.claimed.insert(id, lane.clone());
+        self.busy.insert(lane);
+        let read = connection
             .prepare_cached(&format!(
                 "SELECT c.enqueued, {REQUEST}
                  FROM dsync_outbox_change AS c JOIN dsync_outbox_entity AS e ON e.number = c.entity
@@ -349,10 +351,18 @@ impl Course {
                     enqueued: values::to_time(row.get(0)?),
                     first_attempt: values::to_time(first_attempt),
                 })
-            })?;
-        self.claimed.insert(id, lane.clone());
-        self.busy.insert(lane);
-        advanced.claimed.push(claimed);
+            });
+        match read {
+            Ok(claimed) => advanced.claimed.push(claimed),
+            // It must not hold up what others have put in.
+            Err(error) if is_unreadable(&error) => {
+                tracing::error!(%id, %error, "a change cannot be read: it is a dead letter");
+                let failure = Failure::new(format!("the change cannot be read: {error}"));
+                let holds = true;
+                self.settle(connection, id, Settlement::Dead { holds, failure }, claim)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 

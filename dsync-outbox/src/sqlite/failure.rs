@@ -58,10 +58,7 @@ pub(super) fn of_sqlite(path: &Path, error: rusqlite::Error) -> StoreError {
             ),
             _ => (Kind::Other, format!("the outbox {shown} cannot be used")),
         },
-        E::FromSqlConversionFailure(..)
-        | E::IntegralValueOutOfRange(..)
-        | E::InvalidColumnType(..)
-        | E::Utf8Error(..) => (
+        _ if is_unreadable(&error) => (
             // Not for good: other changes can be read.
             Kind::Other,
             format!(
@@ -71,6 +68,19 @@ pub(super) fn of_sqlite(path: &Path, error: rusqlite::Error) -> StoreError {
         _ => (Kind::Other, format!("the outbox {shown} cannot be used")),
     };
     StoreError::new(kind, message).with_source(error)
+}
+
+/// Whether a value is none that this library has written. Others can be read.
+pub(super) fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+
+    matches!(
+        error,
+        E::FromSqlConversionFailure(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::InvalidColumnType(..)
+            | E::Utf8Error(..)
+    )
 }
 
 /// What the file system says.

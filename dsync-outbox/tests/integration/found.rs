@@ -220,3 +220,26 @@ async fn no_news_of_what_sqlite_has_rolled_back_itself() {
     assert!(t.commit().is_err());
     assert_eq!(outbox.counts().await.unwrap().pending, 0);
 }
+
+#[tokio::test]
+async fn a_spoiled_row_holds_up_nobody_else() {
+    let (_folder, path) = file();
+    let outbox = Outbox::open(path).unwrap();
+    let spoiled = outbox.send(update("a", "{}")).await.unwrap().id().unwrap();
+    let other = outbox.send(update("b", "{}")).await.unwrap().id().unwrap();
+    let sql = "UPDATE dsync_outbox_change SET idempotency_key = '' WHERE number = ?1";
+    let connection = outbox.connect().unwrap();
+    connection.execute(sql, [spoiled.number()]).unwrap();
+    let sender = outbox
+        .sender(By::new(|_, _| answer(200)))
+        .spawn()
+        .await
+        .unwrap();
+    let flushed = outbox.flush(Duration::from_secs(20)).await.unwrap();
+    assert_eq!((flushed.pending, flushed.dead), (0, 1));
+    let ended = outbox.ended(other).await.unwrap();
+    assert!(matches!(ended, Ending::Delivered { .. }), "{ended:?}");
+    outbox.drop(spoiled).await.unwrap();
+    assert_eq!(outbox.counts().await.unwrap().dead, 0);
+    sender.stop().await.unwrap();
+}

@@ -285,30 +285,19 @@ fn work(
 ) -> Result<(), StoreError> {
     let mut round = Vec::with_capacity(MOST_JOBS);
     while let Ok(first) = jobs.recv() {
-        for message in std::iter::once(first).chain(jobs.try_iter().take(MOST_JOBS - 1)) {
-            match message {
-                Message::Change(job) => round.push(job),
-                Message::Look(job) => look(connection, job, shared),
-            }
-        }
-        if round.is_empty() && shared.stopped.get().is_none() {
-            continue;
-        }
-
-        let outcome = match shared.stopped.get() {
-            Some(error) => Err(error.clone()),
-            None => transact(connection, &mut round, &shared.path),
-        };
+        let outcome = transact(connection, first, jobs, &mut round, shared);
         // Before the answers, so that who calls again at once hears why.
         if let Err(error) = &outcome
             && error.is_final()
         {
             drop(shared.stopped.set(error.clone()));
         }
+        let is_empty = round.is_empty();
         for job in round.drain(..) {
             job.answer(outcome.as_ref().copied());
         }
         match outcome {
+            Ok(()) if is_empty => {}
             Ok(()) => {
                 shared.commits.fetch_add(1, Ordering::Relaxed);
                 checkpoint(connection, shared)?;
@@ -330,19 +319,23 @@ fn look(connection: &Connection, mut job: Box<dyn Job>, shared: &Shared) {
     job.answer(Ok(()));
 }
 
-/// Does jobs in one transaction. One that fails does not spoil the others, unless the transaction is gone.
+/// Does jobs in one transaction: a first one, and those that come until it is full or nobody has more. All
+/// that change something are in the round afterwards, to be answered. One that fails does not spoil the others,
+/// unless the transaction is gone.
 fn transact(
     connection: &Connection,
-    round: &mut [Box<dyn Job>],
-    path: &Path,
+    first: Message,
+    jobs: &Receiver<Message>,
+    round: &mut Vec<Box<dyn Job>>,
+    shared: &Shared,
 ) -> Result<(), StoreError> {
-    let outcome = try_transact(connection, round, path);
+    let outcome = try_transact(connection, first, jobs, round, shared);
     if outcome.is_err()
         && !connection.is_autocommit()
         && let Err(error) = execute(connection, "ROLLBACK")
     {
         // What would be committed next is not known.
-        let error = failure::of_sqlite(path, error);
+        let error = failure::of_sqlite(&shared.path, error);
         return Err(
             StoreError::new(StoreErrorKind::NotSynced, error.to_string()).with_source(error),
         );
@@ -352,30 +345,61 @@ fn transact(
 
 fn try_transact(
     connection: &Connection,
-    round: &mut [Box<dyn Job>],
-    path: &Path,
+    first: Message,
+    jobs: &Receiver<Message>,
+    round: &mut Vec<Box<dyn Job>>,
+    shared: &Shared,
 ) -> Result<(), StoreError> {
-    let failed = |error| failure::of_sqlite(path, error);
-    execute(connection, "BEGIN IMMEDIATE").map_err(failed)?;
-    for job in round {
-        let has_savepoint = job.undo() == Undo::Savepoint;
-        if has_savepoint {
-            execute(connection, "SAVEPOINT dsync_outbox_job").map_err(failed)?;
-        }
-        if let Err(error) = job.run(connection, path) {
-            if error.is_final() || connection.is_autocommit() {
-                return Err(error);
+    let failed = |error| failure::of_sqlite(&shared.path, error);
+    let mut next = Some(first);
+    while let Some(message) = next.take() {
+        let job = match message {
+            Message::Change(job) => job,
+            Message::Look(job) => {
+                look(connection, job, shared);
+                next = jobs.try_recv().ok();
+                continue;
             }
-            if has_savepoint {
-                execute(connection, "ROLLBACK TO dsync_outbox_job").map_err(failed)?;
-            }
-            job.fail(error);
+        };
+        round.push(job);
+        if let Some(error) = shared.stopped.get() {
+            return Err(error.clone());
         }
-        if has_savepoint {
-            execute(connection, "RELEASE dsync_outbox_job").map_err(failed)?;
+        if round.len() == 1 {
+            execute(connection, "BEGIN IMMEDIATE").map_err(failed)?;
+        }
+        if let Some(job) = round.last_mut() {
+            run_job(connection, job.as_mut(), &shared.path)?;
+        }
+        if round.len() < MOST_JOBS {
+            next = jobs.try_recv().ok();
         }
     }
+    if round.is_empty() {
+        return Ok(());
+    }
     execute(connection, "COMMIT").map_err(failed)
+}
+
+fn run_job(connection: &Connection, job: &mut dyn Job, path: &Path) -> Result<(), StoreError> {
+    let failed = |error| failure::of_sqlite(path, error);
+    let has_savepoint = job.undo() == Undo::Savepoint;
+    if has_savepoint {
+        execute(connection, "SAVEPOINT dsync_outbox_job").map_err(failed)?;
+    }
+    if let Err(error) = job.run(connection, path) {
+        if error.is_final() || connection.is_autocommit() {
+            return Err(error);
+        }
+        if has_savepoint {
+            execute(connection, "ROLLBACK TO dsync_outbox_job").map_err(failed)?;
+        }
+        job.fail(error);
+    }
+    if has_savepoint {
+        execute(connection, "RELEASE dsync_outbox_job").map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {

@@ -56,10 +56,14 @@ fn without_the_client_no_http_library_is_built() {
 fn siblings_do_not_import_each_other() {
     for (package, known) in [
         ("dsync-client", &["dsync-core"][..]),
-        ("dsync-connector", &["dsync-core", "dsync-http"]),
+        (
+            "dsync-connector",
+            &["dsync-core", "dsync-http", "dsync-sqlite"],
+        ),
         ("dsync-hub", &["dsync-core", "dsync-http"]),
-        ("dsync-outbox", &["dsync-core"]),
+        ("dsync-outbox", &["dsync-core", "dsync-sqlite"]),
         ("dsync-http", &[]),
+        ("dsync-sqlite", &[]),
     ] {
         for other in tree(&["-p", package, "--all-features"]) {
             let is_sibling = other.starts_with("dsync-") && other != package;

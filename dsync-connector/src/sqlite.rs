@@ -5,7 +5,6 @@
 //! many tasks share one confirmation of the disk.
 
 mod database;
-mod failure;
 mod file;
 mod processes;
 mod promises;
@@ -14,7 +13,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod values;
-mod writer;
 
 use std::fmt::{self, Debug};
 use std::path::Path;
@@ -24,11 +22,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use dsync_core::wire::Report;
 use dsync_core::{EntityState, OwnProcess, ProcessId, StateError, StateStore};
+use dsync_sqlite::{FileError, Undo, Writer};
 use http::StatusCode;
 use tokio::sync::oneshot;
 
 use self::database::Database;
-use self::writer::Writer;
 use crate::inbox::{Fingerprint, Inbox, Keeping, KeptAnswer, KeptReport, Promise, Promised, Seen};
 
 /// Keeps a connector's state in a SQLite file, for programs that restart: which entities are switched on,
@@ -112,39 +110,62 @@ impl SqliteStore {
     /// assert!(error.to_string().contains("the folder /no/such/folder does not exist"));
     /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StateError> {
-        let file = file::open(path.as_ref())?;
-        Ok(Self(Arc::new(Writer::start(file)?)))
+        let writer = file::open(path.as_ref()).map_err(state_error)?;
+        Ok(Self(Arc::new(writer)))
+    }
+
+    /// Has something done in the file, and the answer given when the disk has confirmed it. The answer is
+    /// dropped if the file is given up before.
+    fn send<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database<'_>) -> rusqlite::Result<T> + Send + 'static,
+        answer: impl FnOnce(Result<T, FileError>) + Send + 'static,
+    ) -> Result<(), StateError> {
+        let work = |connection: &_| Ok(work(&Database { connection })?);
+        let sent = self.0.send(Undo::Savepoint, work, answer);
+        sent.map_err(state_error)
     }
 
     /// What is done in the file, for those who can wait.
     fn keep<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Database<'_>) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Database<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Keeping<'_, T> {
         let (answer, answered) = oneshot::channel();
         // Whoever dropped the future does not want to hear; a writer that has stopped drops `answer`.
-        let sent = self.0.send(work, |result| drop(answer.send(result)));
+        let sent = self.send(work, |result| drop(answer.send(result)));
         Keeping::later(async move {
             sent?;
-            answered.await.unwrap_or_else(|_| Err(self.0.stopped()))
+            let answer = answered.await.unwrap_or_else(|_| Err(self.0.stopped()));
+            answer.map_err(state_error)
         })
     }
 
     /// What is done in the file, for those who cannot.
     fn wait<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Database<'_>) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Database<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StateError> {
         let (answer, answered) = mpsc::sync_channel(1);
-        self.0.send(work, move |result| drop(answer.send(result)))?;
-        answered.recv().unwrap_or_else(|_| Err(self.0.stopped()))
+        self.send(work, move |result| drop(answer.send(result)))?;
+        let answer = answered.recv().unwrap_or_else(|_| Err(self.0.stopped()));
+        answer.map_err(state_error)
+    }
+}
+
+/// What is wrong with the file, as an error of the state.
+fn state_error(error: FileError) -> StateError {
+    let state = StateError::new(error.to_string());
+    match error.cause() {
+        Some(cause) => state.with_source(cause),
+        None => state,
     }
 }
 
 impl Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore")
-            .field("path", &self.0.path())
+            .field("path", &self.0.file().path())
             .field("commits", &self.0.commits())
             .finish_non_exhaustive()
     }
@@ -152,7 +173,7 @@ impl Debug for SqliteStore {
 
 impl StateStore for SqliteStore {
     fn entities(&self) -> Result<Vec<(String, EntityState)>, StateError> {
-        self.wait(|database: &mut Database<'_>| database.entities())
+        self.wait(|database: &Database<'_>| database.entities())
     }
 
     fn set_entity(&self, name: &str, state: &EntityState) -> Result<(), StateError> {
@@ -162,7 +183,7 @@ impl StateStore for SqliteStore {
 
     fn add_process(&self, process: OwnProcess) -> Result<(), StateError> {
         let process_id = process.process_id.clone();
-        self.0.send(
+        self.send(
             move |database| database.add_own_process(&process),
             move |result| {
                 if let Err(error) = result {
@@ -189,11 +210,11 @@ impl StateStore for SqliteStore {
 
 impl Inbox for SqliteStore {
     fn promises(&self) -> Result<Vec<Promised>, StateError> {
-        self.wait(|database: &mut Database<'_>| database.promises())
+        self.wait(|database: &Database<'_>| database.promises())
     }
 
     fn reports(&self) -> Result<Vec<KeptReport>, StateError> {
-        self.wait(|database: &mut Database<'_>| database.reports())
+        self.wait(|database: &Database<'_>| database.reports())
     }
 
     fn seen<'a>(&'a self, id: &'a ProcessId, now: SystemTime) -> Keeping<'a, Option<Seen>> {

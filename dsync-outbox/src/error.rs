@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dsync_core::wire::RecordError;
 use dsync_core::{ChangeError, InvalidEntityId};
+use dsync_sqlite::{FileError, FileErrorKind};
 
 /// The store cannot do what it should. The message says what to do about it.
 ///
@@ -58,6 +59,25 @@ impl StoreError {
         Self {
             source: Some(Arc::new(source)),
             ..self
+        }
+    }
+
+    /// What is wrong with the file of a store.
+    pub(crate) fn of_file(error: FileError) -> Self {
+        let kind = match error.kind() {
+            FileErrorKind::Full => StoreErrorKind::Full,
+            FileErrorKind::ReadOnly => StoreErrorKind::ReadOnly,
+            FileErrorKind::Busy => StoreErrorKind::Busy,
+            FileErrorKind::Damaged => StoreErrorKind::Damaged,
+            FileErrorKind::NotSynced => StoreErrorKind::NotSynced,
+            FileErrorKind::Newer => StoreErrorKind::Newer,
+            FileErrorKind::Refused => StoreErrorKind::Refused,
+            FileErrorKind::Other => StoreErrorKind::Other,
+        };
+        Self {
+            kind,
+            message: error.to_string(),
+            source: error.cause(),
         }
     }
 

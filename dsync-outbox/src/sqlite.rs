@@ -2,33 +2,29 @@
 
 mod adding;
 mod claiming;
-mod failure;
 mod file;
 mod lease;
 mod looking;
 mod mending;
-mod reader;
 mod schema;
 mod settling;
 #[cfg(test)]
 mod tests;
 mod values;
-mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use dsync_sqlite::{FileError, Reader, Undo, Work, Writer, at_once};
 use rusqlite::Connection;
 use tokio::sync::oneshot::{self, error::RecvError};
 
 use self::lease::SqliteLease;
-use self::reader::Reader;
-use self::writer::{Fault, Undo, Work, Writer};
 use crate::{
     Added, ChangeId, Counts, Entry, Filter, Lease, Mending, NewChange, OutboxStore, StoreError,
-    Storing,
+    StoreErrorKind, Storing,
 };
 
 /// Keeps an outbox in a SQLite file: in WAL mode, with `synchronous` FULL, so that each commit is on
@@ -59,10 +55,11 @@ pub struct SqliteStore(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
     // First, so that the log is brought into the file by whoever closes it last: the writer.
     reader: Reader,
     writer: Writer,
+    /// Grows with whatever this program puts in or mends, before that is committed.
+    news: Arc<AtomicU64>,
 }
 
 impl SqliteStore {
@@ -72,20 +69,24 @@ impl SqliteStore {
     ///
     /// [`StoreError`] if the file cannot be used; it says what to do. A damaged one is left as it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let (path, connection) = file::open(path.as_ref())?;
-        let reader = Reader::start(file::connect(&path)?)?;
-        let writer = Writer::start(&path, connection)?;
+        Self::try_open(path.as_ref()).map_err(StoreError::of_file)
+    }
+
+    fn try_open(path: &Path) -> Result<Self, FileError> {
+        let (file, connection) = file::open(path)?;
+        let reader = Reader::start(&file)?;
+        let writer = Writer::start(file, connection, None)?;
         Ok(Self(Arc::new(Inner {
-            path,
             reader,
             writer,
+            news: Arc::default(),
         })))
     }
 
     /// The file, by its one absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0.path
+        self.0.writer.file().path()
     }
 
     /// Another connection to the file, for transactions of the program's own; see
@@ -95,27 +96,33 @@ impl SqliteStore {
     ///
     /// [`StoreError`] if there is none.
     pub fn connect(&self) -> Result<Connection, StoreError> {
-        self.0.writer.check()?;
-        file::connect(self.path())
+        let writer = &self.0.writer;
+        let connection = writer.check().and_then(|()| writer.file().connect());
+        connection.map_err(StoreError::of_file)
     }
 
     /// Whether a change may be put in by a connection as it stands: what
     /// [`Outbox::enqueue_in`](crate::Outbox::enqueue_in) says of it.
     pub(crate) fn check_transaction(&self, connection: &Connection) -> Result<(), StoreError> {
+        self.try_check_transaction(connection)
+            .map_err(StoreError::of_file)
+    }
+
+    fn try_check_transaction(&self, connection: &Connection) -> Result<(), FileError> {
         const FULL: i64 = 2;
 
+        let file = self.0.writer.file();
         self.0.writer.check()?;
-        let failed = |error| failure::of_sqlite(self.path(), error);
+        let failed = |error| file.sqlite_error(error);
         if connection.is_autocommit() {
-            return Err(failure::refused(
+            return Err(FileError::refused(
                 "the connection has begun no transaction, so there is none to be part of: begin one",
             ));
         }
         let other = connection.path().map(Path::new);
-        if other.and_then(|other| file::resolve(other).ok()).as_deref() != Some(self.path()) {
-            return Err(failure::refused(format!(
-                "the connection is not one to the outbox's file {}: one transaction is of one file, so keep the outbox in the program's own database",
-                self.path().display()
+        if !other.is_some_and(|other| file.is_at(other)) {
+            return Err(FileError::refused(format!(
+                "the connection is not one to {file}: one transaction is of one file, so keep the outbox in the program's own database"
             )));
         }
         let pragma = |sql| {
@@ -128,7 +135,7 @@ impl SqliteStore {
         let is_full =
             matches!(synchronous, rusqlite::types::Value::Integer(level) if level >= FULL);
         if journal != rusqlite::types::Value::Text("wal".to_owned()) || !is_full {
-            return Err(failure::refused(
+            return Err(FileError::refused(
                 "a commit of this connection would not be on stable storage: set its `PRAGMA synchronous = FULL` (and `journal_mode = WAL`) before the transaction, or take one from `Outbox::connect`",
             ));
         }
@@ -144,17 +151,19 @@ impl SqliteStore {
         // SQLite ends one by itself, where the disk is full or an `OR ROLLBACK` says so. Then the change would
         // be kept, and what it tells of not.
         if connection.is_autocommit() {
-            return Err(failure::refused(
+            return Err(StoreError::new(
+                StoreErrorKind::Refused,
                 "the transaction has ended that this change was to be part of, so the change is not kept: begin another one",
             ));
         }
-        let added = adding::add(connection, change).map_err(|fault| self.0.error(fault));
-        if let Err(error) = &added
-            && error.is_final()
-        {
-            self.0.writer.give_up(error);
-        }
-        added
+        let writer = &self.0.writer;
+        adding::add(connection, change).map_err(|fault| {
+            let error = fault.into_error(writer.file());
+            if error.is_final() {
+                writer.give_up(&error);
+            }
+            StoreError::of_file(error)
+        })
     }
 
     /// Has something done by the writer that whoever sends should know of.
@@ -163,7 +172,7 @@ impl SqliteStore {
         undo: Undo,
         work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let news = self.0.writer.news();
+        let news = Arc::clone(&self.0.news);
         self.write(undo, move |connection| {
             news.fetch_add(1, Ordering::SeqCst);
             work(connection)
@@ -180,44 +189,42 @@ impl SqliteStore {
         let (sender, answer) = oneshot::channel();
         // Nobody may wait any more.
         let give = move |result| drop(sender.send(result));
-        self.0.writer.send(undo, work, give)?;
+        let sent = self.0.writer.send(undo, work, give);
+        sent.map_err(StoreError::of_file)?;
         answered(&self.0, answer).await
     }
 }
 
 impl Inner {
-    fn error(&self, fault: Fault) -> StoreError {
-        fault.into_error(&self.path)
-    }
-
     /// Has something looked at by the reader, which sees all that was committed.
     async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         look: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.check()?;
+        self.writer.check().map_err(StoreError::of_file)?;
         let (sender, answer) = oneshot::channel();
-        let path = self.path.clone();
+        let file = self.writer.file().clone();
         self.reader.send(move |connection| {
-            let seen = reader::at_once(connection, look).map_err(|fault| fault.into_error(&path));
+            let seen = at_once(connection, look).map_err(|fault| fault.into_error(&file));
             drop(sender.send(seen));
         });
-        let seen = answered(self, answer).await;
-        if let Err(error) = &seen
-            && error.is_final()
-        {
-            self.writer.give_up(error);
-        }
-        seen
+        answered(self, answer).await
     }
 }
 
 /// The answer of a thread, or why there is none.
 async fn answered<T>(
     store: &Inner,
-    answer: impl Future<Output = Result<Result<T, StoreError>, RecvError>>,
+    answer: impl Future<Output = Result<Result<T, FileError>, RecvError>>,
 ) -> Result<T, StoreError> {
-    answer.await.unwrap_or_else(|_| Err(store.writer.stopped()))
+    let answer = answer.await.unwrap_or_else(|_| Err(store.writer.stopped()));
+    answer.map_err(|error| {
+        // The writer has done so itself, but not a thread that looks in.
+        if error.is_final() {
+            store.writer.give_up(&error);
+        }
+        StoreError::of_file(error)
+    })
 }
 
 impl OutboxStore for SqliteStore {
@@ -236,7 +243,7 @@ impl OutboxStore for SqliteStore {
 
     fn lease(&self) -> Storing<'_, Box<dyn Lease>> {
         Box::pin(async {
-            let lock = file::lock(self.path())?;
+            let lock = file::lock(self.0.writer.file())?;
             // The lock goes along, so that it is held until the number is written, also if nobody waits for
             // it any more: written later, it would end the lease that somebody else has taken meanwhile.
             let (lock, number) = self

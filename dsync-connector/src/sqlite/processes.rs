@@ -11,11 +11,7 @@ use super::values::{Status, Time};
 use crate::inbox::{Fingerprint, KeptAnswer, Seen};
 
 impl Database<'_> {
-    pub(super) fn seen(
-        &mut self,
-        id: &ProcessId,
-        now: SystemTime,
-    ) -> rusqlite::Result<Option<Seen>> {
+    pub(super) fn seen(&self, id: &ProcessId, now: SystemTime) -> rusqlite::Result<Option<Seen>> {
         self.first(
             "SELECT fingerprint, attempts, answer_status, answer_body
              FROM process WHERE process_id = ?1 AND (begun > ?2 OR has_promise = 1)",
@@ -38,7 +34,7 @@ impl Database<'_> {
     }
 
     pub(super) fn begin_process(
-        &mut self,
+        &self,
         id: &ProcessId,
         request: Fingerprint,
         attempts: u32,
@@ -68,7 +64,7 @@ impl Database<'_> {
     }
 
     pub(super) fn answer_process(
-        &mut self,
+        &self,
         id: &ProcessId,
         answer: &KeptAnswer,
     ) -> rusqlite::Result<()> {
@@ -79,7 +75,7 @@ impl Database<'_> {
         Ok(())
     }
 
-    pub(super) fn forget_process(&mut self, id: &ProcessId) -> rusqlite::Result<()> {
+    pub(super) fn forget_process(&self, id: &ProcessId) -> rusqlite::Result<()> {
         self.execute(
             "DELETE FROM process WHERE process_id = ?1",
             params![id.as_str()],
@@ -88,7 +84,7 @@ impl Database<'_> {
     }
 
     /// Notes whether a promise of the process is not settled.
-    pub(super) fn note_promises(&mut self, id: &str) -> rusqlite::Result<()> {
+    pub(super) fn note_promises(&self, id: &str) -> rusqlite::Result<()> {
         self.execute(
             "UPDATE process
              SET has_promise = EXISTS (SELECT 1 FROM promise WHERE process_id = ?1)

@@ -16,7 +16,7 @@ use super::values::{Checked, Number, Status, Time};
 use crate::inbox::{Fingerprint, KeptAnswer, KeptReport, Promise, Promised};
 
 impl Database<'_> {
-    pub(super) fn promises(&mut self) -> rusqlite::Result<Vec<Promised>> {
+    pub(super) fn promises(&self) -> rusqlite::Result<Vec<Promised>> {
         let rows = self.all(
             "SELECT number, attempts, since, next, lane
              FROM promise LEFT JOIN promise_lane ON promise_lane.promise = number
@@ -47,7 +47,7 @@ impl Database<'_> {
     }
 
     pub(super) fn promise(
-        &mut self,
+        &self,
         promise: &Promise,
         request: Fingerprint,
         answer: &KeptAnswer,
@@ -83,7 +83,7 @@ impl Database<'_> {
         Ok(number.unsigned_abs())
     }
 
-    pub(super) fn promised(&mut self, number: u64) -> rusqlite::Result<Option<Promise>> {
+    pub(super) fn promised(&self, number: u64) -> rusqlite::Result<Option<Promise>> {
         let promise = self.first(
             "SELECT entity, access, process_id, entity_id, entity_id_field, body,
                     attempts, since, next
@@ -112,7 +112,7 @@ impl Database<'_> {
     }
 
     pub(super) fn tried(
-        &mut self,
+        &self,
         number: u64,
         attempts: u32,
         next: SystemTime,
@@ -125,7 +125,7 @@ impl Database<'_> {
     }
 
     pub(super) fn settle(
-        &mut self,
+        &self,
         number: u64,
         report: Option<&Report>,
         now: SystemTime,
@@ -155,7 +155,7 @@ impl Database<'_> {
         Ok(Some(self.connection.last_insert_rowid().unsigned_abs()))
     }
 
-    pub(super) fn reports(&mut self) -> rusqlite::Result<Vec<KeptReport>> {
+    pub(super) fn reports(&self) -> rusqlite::Result<Vec<KeptReport>> {
         self.all(
             "SELECT number, process_id, status, message, data, since FROM report ORDER BY number",
             (),
@@ -175,7 +175,7 @@ impl Database<'_> {
         )
     }
 
-    pub(super) fn reported(&mut self, number: u64) -> rusqlite::Result<()> {
+    pub(super) fn reported(&self, number: u64) -> rusqlite::Result<()> {
         self.execute(
             "DELETE FROM report WHERE number = ?1",
             params![Number(number)],

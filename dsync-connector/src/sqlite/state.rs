@@ -10,7 +10,7 @@ use super::database::Database;
 use super::values::{Checked, Time};
 
 impl Database<'_> {
-    pub(super) fn entities(&mut self) -> rusqlite::Result<Vec<(String, EntityState)>> {
+    pub(super) fn entities(&self) -> rusqlite::Result<Vec<(String, EntityState)>> {
         self.all(
             "SELECT name, switch, job_id, shared_key FROM entity ORDER BY name",
             (),
@@ -24,7 +24,7 @@ impl Database<'_> {
         )
     }
 
-    pub(super) fn set_entity(&mut self, name: &str, state: &EntityState) -> rusqlite::Result<()> {
+    pub(super) fn set_entity(&self, name: &str, state: &EntityState) -> rusqlite::Result<()> {
         let switch = match state.switch {
             Switch::On => "on",
             Switch::Off => "off",
@@ -38,7 +38,7 @@ impl Database<'_> {
         Ok(())
     }
 
-    pub(super) fn add_own_process(&mut self, process: &OwnProcess) -> rusqlite::Result<()> {
+    pub(super) fn add_own_process(&self, process: &OwnProcess) -> rusqlite::Result<()> {
         self.execute(
             "INSERT OR REPLACE INTO own_process
                  (process_id, entity_token, entity_id, operation, accepted, outcome)
@@ -61,7 +61,7 @@ impl Database<'_> {
         Ok(())
     }
 
-    pub(super) fn own_process(&mut self, id: &ProcessId) -> rusqlite::Result<Option<OwnProcess>> {
+    pub(super) fn own_process(&self, id: &ProcessId) -> rusqlite::Result<Option<OwnProcess>> {
         self.first(
             "SELECT entity_token, entity_id, operation, accepted, outcome
              FROM own_process WHERE process_id = ?1",
@@ -80,7 +80,7 @@ impl Database<'_> {
     }
 
     pub(super) fn complete_own_process(
-        &mut self,
+        &self,
         id: &ProcessId,
         outcome: u16,
     ) -> rusqlite::Result<bool> {

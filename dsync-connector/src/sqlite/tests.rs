@@ -94,12 +94,12 @@ fn promise(id: &str) -> Promise {
 fn held_up(store: &SqliteStore) -> Sender<()> {
     let (release, released) = channel::<()>();
     let (begin, begun) = channel();
-    let work = move |_: &mut super::Database<'_>| {
+    let work = move |_: &super::Database<'_>| {
         begin.send(()).unwrap();
         while released.recv().is_ok() {}
         Ok(())
     };
-    store.0.send(work, |_| ()).unwrap();
+    store.send(work, |_| ()).unwrap();
     begun.recv().unwrap();
     release
 }

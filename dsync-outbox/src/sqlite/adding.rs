@@ -2,10 +2,10 @@
 
 use dsync_core::EntityId;
 use dsync_core::wire::Operation;
+use dsync_sqlite::Work;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::values;
-use super::writer::Work;
 use crate::{Added, ChangeId, Coalescing, NewChange};
 
 /// The last change of a lane that is open.

@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dsync_sqlite::{FileError, Work, is_unreadable};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::failure::{is_unreadable, refused};
 use super::values::{self, REQUEST};
-use super::writer::Work;
 use crate::{Advanced, ChangeId, Claim, Claimed, Failure, Settled, Settlement};
 
 /// How many changes a step looks at, at most: it holds up everybody who writes.
@@ -105,7 +104,7 @@ impl Course {
         if last == self.lease {
             Ok(())
         } else {
-            Err(refused("the lease has gone to another sender").into())
+            Err(FileError::refused("the lease has gone to another sender").into())
         }
     }
 

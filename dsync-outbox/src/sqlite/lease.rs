@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dsync_sqlite::{FileError, Lock, Undo};
 use rusqlite::Connection;
 use tokio::sync::oneshot::{self, Receiver};
 
 use super::claiming::Course;
-use super::file::Lock;
-use super::writer::Undo;
 use super::{Inner, answered};
 use crate::{Advanced, ChangeId, Claim, Lease, Settled, Settlement, StoreError, Storing};
 
@@ -20,7 +19,7 @@ pub(super) struct SqliteLease {
     /// What there was when changes were looked at last.
     seen: Option<Seen>,
     /// The step that was begun last. If its future was dropped, it may come to an end all the same.
-    running: Option<Receiver<Result<Step, StoreError>>>,
+    running: Option<Receiver<Result<Step, FileError>>>,
     /// What such a step has claimed: nobody knows of it.
     unheard: Vec<ChangeId>,
     _lock: Lock,
@@ -79,9 +78,9 @@ impl SqliteLease {
         let settled = unheard.chain(settled).collect();
         // A copy, which counts when it is committed.
         let mut course = self.course.clone();
-        let own = self.store.writer.news();
+        let own = Arc::clone(&self.store.news);
         let (sender, answer) = oneshot::channel();
-        self.store.writer.send(
+        let sent = self.store.writer.send(
             Undo::Savepoint,
             move |connection| {
                 // Before anything is looked at, so that what comes later is news.
@@ -94,7 +93,8 @@ impl SqliteLease {
                 })
             },
             |step| drop(sender.send(step)),
-        )?;
+        );
+        sent.map_err(StoreError::of_file)?;
         self.running = Some(answer);
         let advanced = self.end_step().await?;
         self.unheard.clear();
@@ -122,12 +122,13 @@ impl Lease for SqliteLease {
 
     fn has_news(&mut self) -> Storing<'_, bool> {
         Box::pin(async move {
-            let own = self.store.writer.news();
+            let own = Arc::clone(&self.store.news);
             let (sender, answer) = oneshot::channel();
-            self.store.writer.look(
+            let sent = self.store.writer.look(
                 move |connection| Ok(Seen::now(connection, &own)?),
                 |seen| drop(sender.send(seen)),
-            )?;
+            );
+            sent.map_err(StoreError::of_file)?;
             let now = answered(&self.store, answer).await?;
             Ok(self.seen != Some(now))
         })

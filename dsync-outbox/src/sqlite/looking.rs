@@ -1,9 +1,9 @@
 //! What can be seen of an outbox.
 
+use dsync_sqlite::Work;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::values;
-use super::writer::Work;
 use crate::{ChangeId, Counts, Entry, Filter, State};
 
 /// The columns of an open change, as [`open`] reads them.

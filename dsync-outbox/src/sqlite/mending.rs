@@ -2,12 +2,11 @@
 
 use std::time::SystemTime;
 
+use dsync_sqlite::{FileError, Work};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::adding::{Ended, end};
-use super::failure::refused;
 use super::values;
-use super::writer::Work;
 use crate::{ChangeId, Mending};
 
 pub(super) fn mend(
@@ -21,7 +20,7 @@ pub(super) fn mend(
         .query_row([id.number()], |row| values::to_operation(row, 0))
         .optional()?;
     let Some(operation) = operation else {
-        return Err(refused(format!(
+        return Err(FileError::refused(format!(
             "there is no dead letter {id}: only a change that was refused for good can be retried, edited, passed or dropped"
         ))
         .into());
@@ -34,7 +33,7 @@ pub(super) fn mend(
             idempotency_key,
         } => {
             if !operation.has_record() {
-                return Err(refused(format!(
+                return Err(FileError::refused(format!(
                     "the change {id} is a delete, which has no record to edit: retry or drop it"
                 ))
                 .into());

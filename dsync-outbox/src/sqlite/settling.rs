@@ -1,12 +1,11 @@
 //! Attempts that have ended.
 
+use dsync_sqlite::{FileError, Work};
 use rusqlite::{Connection, params};
 
 use super::adding::{Ended, end};
 use super::claiming::{Course, head};
-use super::failure::refused;
 use super::values;
-use super::writer::Work;
 use crate::{ChangeId, Claim, Failure, Settlement};
 
 impl Course {
@@ -18,7 +17,7 @@ impl Course {
         claim: Claim,
     ) -> Work<()> {
         let Some(lane) = self.claimed.remove(&id) else {
-            return Err(refused(format!("the change {id} is not claimed")).into());
+            return Err(FileError::refused(format!("the change {id} is not claimed")).into());
         };
         self.busy.remove(&lane);
         let is_free_again = settlement == Settlement::Unattempted;

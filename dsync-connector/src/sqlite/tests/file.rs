@@ -187,7 +187,10 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
         let folder = Folder::new();
         fs::write(folder.file(), &damaged).unwrap();
         let error = folder.error();
-        assert!(error.contains("is damaged: put a backup"), "{error}");
+        assert!(
+            error.contains("is damaged, or is no SQLite file: put a backup"),
+            "{error}"
+        );
         assert!(fs::read(folder.file()).unwrap() == damaged);
     }
 }

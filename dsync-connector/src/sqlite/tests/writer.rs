@@ -231,7 +231,6 @@ async fn the_last_handle_may_be_dropped_by_an_answer() {
     let release = held_up(&store);
     let (dropped, is_dropped) = channel();
     store
-        .0
         .send(
             |_| Ok(()),
             move |_| {

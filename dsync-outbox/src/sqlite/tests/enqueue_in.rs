@@ -70,10 +70,10 @@ fn a_connection_whose_commit_means_less_is_refused() {
     }
     let other = Connection::open(folder.path().join("other.db")).unwrap();
     other.execute_batch("BEGIN").unwrap();
-    refused(&other, "not one to the outbox's file");
+    refused(&other, "not one to the outbox");
     let memory = Connection::open_in_memory().unwrap();
     memory.execute_batch("BEGIN").unwrap();
-    refused(&memory, "not one to the outbox's file");
+    refused(&memory, "not one to the outbox");
 }
 
 #[test]

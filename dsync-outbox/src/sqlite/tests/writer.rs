@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
-use super::super::writer::Undo;
+use dsync_sqlite::{FileError, FileErrorKind, Undo};
+
 use super::*;
 use crate::{StoreError, StoreErrorKind};
 
@@ -205,7 +206,7 @@ fn a_file_that_somebody_gave_up_keeps_its_log() {
     let folder = folder();
     let store = open(folder.path());
     add(&store, raw("a", "{}"));
-    let error = StoreError::new(StoreErrorKind::NotSynced, "on purpose");
+    let error = FileError::new(FileErrorKind::NotSynced, "on purpose");
     store.0.writer.give_up(&error);
     drop(store);
     assert!(folder.path().join("shop.db-wal").exists());

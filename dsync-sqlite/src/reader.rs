@@ -6,41 +6,42 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::writer::{Fault, Work};
-use crate::{StoreError, StoreErrorKind};
+use crate::{DataFile, Fault, FileError, FileErrorKind, Work};
 
 type Look = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The handles' end of the thread, which ends with them.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub struct Reader {
     /// There until the drop.
     looks: Option<Sender<Look>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Reader {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-            StoreError::new(
-                StoreErrorKind::Other,
-                "the outbox cannot be looked into: the program has no thread left, perhaps",
-            )
-            .with_source(std::io::Error::other(error))
-        };
+    /// Starts the thread, on a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if there is no connection or thread left.
+    pub fn start(file: &DataFile) -> Result<Self, FileError> {
+        let connection = file.connect()?;
         // If it were closed last, it would bring the log into the file, also one that is not to be trusted.
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-            .map_err(|error| failed(error.into()))?;
+            .map_err(|error| file.sqlite_error(error))?;
         let (looks, waiting) = mpsc::channel::<Look>();
         let thread = thread::Builder::new()
-            .name("dsync-outbox-look".to_owned())
+            .name(format!("{}-look", file.words().thread))
             .spawn(move || {
                 for look in waiting {
                     look(&connection);
                 }
             })
-            .map_err(|error| failed(error.into()))?;
+            .map_err(|error| {
+                let message = format!("there is no thread left to look into {file}");
+                FileError::new(FileErrorKind::Other, message).with_source(error)
+            })?;
         Ok(Self {
             looks: Some(looks),
             thread: Some(thread),
@@ -48,7 +49,7 @@ impl Reader {
     }
 
     /// Has something looked at. If the thread has panicked it is dropped.
-    pub(super) fn send(&self, look: impl FnOnce(&Connection) + Send + 'static) {
+    pub fn send(&self, look: impl FnOnce(&Connection) + Send + 'static) {
         if let Some(looks) = &self.looks {
             // Whoever waits for the look hears that it was dropped.
             let _ = looks.send(Box::new(look));
@@ -57,10 +58,7 @@ impl Reader {
 }
 
 /// Looks in one transaction, so that all that is seen belongs together.
-pub(super) fn at_once<T>(
-    connection: &Connection,
-    look: impl FnOnce(&Connection) -> Work<T>,
-) -> Work<T> {
+pub fn at_once<T>(connection: &Connection, look: impl FnOnce(&Connection) -> Work<T>) -> Work<T> {
     let execute = |sql| connection.prepare_cached(sql)?.execute(());
     execute("BEGIN")?;
     let seen = look(connection);

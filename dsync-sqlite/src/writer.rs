@@ -1,6 +1,5 @@
 //! The one thread that writes: many calls share a commit, and so a sync of the disk.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
@@ -9,8 +8,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::failure;
-use crate::{StoreError, StoreErrorKind};
+use crate::{DataFile, FileError, FileErrorKind, Lock};
 
 /// How many jobs one transaction takes: it bounds how long the first of them waits for the last.
 const MOST_JOBS: usize = 256;
@@ -19,14 +17,16 @@ const MOST_JOBS: usize = 256;
 /// A longer log brings fewer pages there twice, but to write where a file ends makes its syncs slower.
 const MOST_PAGES: i64 = 1000;
 
-/// What a job does: an error that is none of SQLite's is the caller's own.
-pub(super) type Work<T> = Result<T, Fault>;
+/// What a job comes to.
+pub type Work<T> = Result<T, Fault>;
 
 /// Why a job was not done. Whatever it has done is undone.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub enum Fault {
+    /// SQLite has failed.
     Sqlite(rusqlite::Error),
-    Store(StoreError),
+    /// The job has an error of its own.
+    File(FileError),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -35,25 +35,27 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
+impl From<FileError> for Fault {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
     }
 }
 
 impl Fault {
-    pub(super) fn into_error(self, path: &Path) -> StoreError {
+    /// What it means for the file that it is about.
+    #[must_use]
+    pub fn into_error(self, file: &DataFile) -> FileError {
         match self {
-            Self::Sqlite(error) => failure::of_sqlite(path, error),
-            Self::Store(error) => error,
+            Self::Sqlite(error) => file.sqlite_error(error),
+            Self::File(error) => error,
         }
     }
 }
 
 /// How a job that fails is undone, while others of its transaction go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Undo {
-    /// By a savepoint, which costs as much as a third of keeping a change.
+pub enum Undo {
+    /// By a savepoint, which costs about as much as the third part of an insert.
     Savepoint,
     /// It leaves nothing behind when it fails.
     Itself,
@@ -61,7 +63,7 @@ pub(super) enum Undo {
 
 /// The handles' end of the thread. With the last handle it ends, when all that was called is written.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub struct Writer {
     /// There until the drop.
     jobs: Option<Sender<Message>>,
     thread: Option<JoinHandle<()>>,
@@ -70,12 +72,12 @@ pub(super) struct Writer {
 
 #[derive(Debug)]
 struct Shared {
-    path: PathBuf,
+    file: DataFile,
     /// Why the thread has ended before the handles.
-    stopped: OnceLock<StoreError>,
-    /// Counts what this program has put in or mended.
-    news: Arc<AtomicU64>,
+    stopped: OnceLock<FileError>,
     commits: AtomicU64,
+    /// Freed when the thread has closed the file, and no handle is left.
+    _lock: Option<Lock>,
 }
 
 /// A job for the thread.
@@ -87,24 +89,31 @@ enum Message {
 }
 
 impl Writer {
-    pub(super) fn start(path: &Path, connection: Connection) -> Result<Self, StoreError> {
+    /// Starts the thread, on a connection of the file, which [has its log](DataFile::keep_log). A lock is held
+    /// as long as the file is open.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if there is no thread left.
+    pub fn start(
+        file: DataFile,
+        connection: Connection,
+        lock: Option<Lock>,
+    ) -> Result<Self, FileError> {
         let shared = Arc::new(Shared {
-            path: path.to_owned(),
+            file,
             stopped: OnceLock::new(),
-            news: Arc::default(),
             commits: AtomicU64::new(0),
+            _lock: lock,
         });
         let (jobs, waiting) = mpsc::channel();
         let threads = Arc::clone(&shared);
         let thread = thread::Builder::new()
-            .name("dsync-outbox".to_owned())
+            .name(shared.file.words().thread.to_owned())
             .spawn(move || run(connection, waiting, &threads))
             .map_err(|error| {
-                StoreError::new(
-                    StoreErrorKind::Other,
-                    "there is no thread left for the outbox",
-                )
-                .with_source(error)
+                let message = format!("there is no thread left for {}", shared.file);
+                FileError::new(FileErrorKind::Other, message).with_source(error)
             })?;
         Ok(Self {
             jobs: Some(jobs),
@@ -115,66 +124,81 @@ impl Writer {
 
     /// Has something done in the file, and the answer given when the disk has confirmed it. The answer is
     /// dropped if the thread ends before.
-    pub(super) fn send<T: Send + 'static>(
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if the thread has ended.
+    pub fn send<T: Send + 'static>(
         &self,
         undo: Undo,
         work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
+        answer: impl FnOnce(Result<T, FileError>) + Send + 'static,
+    ) -> Result<(), FileError> {
         self.give(Message::Change(Task::job(undo, work, answer)))
     }
 
-    /// Has something looked at, without a transaction, by the connection that has made the changes.
-    pub(super) fn look<T: Send + 'static>(
+    /// Has something looked at by the connection that makes the changes. It waits for no commit: what it
+    /// sees of the file's rows may be taken back.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if the thread has ended.
+    pub fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Work<T> + Send + 'static,
-        answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
+        answer: impl FnOnce(Result<T, FileError>) + Send + 'static,
+    ) -> Result<(), FileError> {
         self.give(Message::Look(Task::job(Undo::Itself, work, answer)))
     }
 
-    fn give(&self, message: Message) -> Result<(), StoreError> {
+    fn give(&self, message: Message) -> Result<(), FileError> {
         self.jobs
             .as_ref()
             .and_then(|jobs| jobs.send(message).ok())
             .ok_or_else(|| self.stopped())
     }
 
-    /// Grows with whatever this program puts in or mends, before that is committed.
-    pub(super) fn news(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.shared.news)
+    /// The file that it writes.
+    #[must_use]
+    pub fn file(&self) -> &DataFile {
+        &self.shared.file
     }
 
     /// How many transactions were committed.
-    #[cfg(test)]
-    pub(super) fn commits(&self) -> u64 {
+    #[must_use]
+    pub fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
     /// Why nothing is done any more.
-    pub(super) fn stopped(&self) -> StoreError {
+    #[must_use]
+    pub fn stopped(&self) -> FileError {
         match self.shared.stopped.get() {
-            Some(error) => failure::later(error),
-            None => StoreError::new(
-                StoreErrorKind::Other,
+            Some(error) => error.later(),
+            None => FileError::new(
+                FileErrorKind::Other,
                 format!(
-                    "nothing is kept any more in the outbox {}, since its thread has panicked: restart the program",
-                    self.shared.path.display()
+                    "nothing is kept any more in {}, since its thread has panicked: restart the program",
+                    self.shared.file
                 ),
             ),
         }
     }
 
-    /// Whether the file is given up.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    /// Whether the file can still be used.
+    ///
+    /// # Errors
+    ///
+    /// Why it is given up.
+    pub fn check(&self) -> Result<(), FileError> {
         match self.shared.stopped.get() {
-            Some(error) => Err(failure::later(error)),
+            Some(error) => Err(error.later()),
             None => Ok(()),
         }
     }
 
     /// Gives the file up: a transaction of the program's own has met what the thread would have.
-    pub(super) fn give_up(&self, error: &StoreError) {
+    pub fn give_up(&self, error: &FileError) {
         drop(self.shared.stopped.set(error.clone()));
     }
 }
@@ -197,19 +221,19 @@ trait Job: Send {
     fn undo(&self) -> Undo;
 
     /// Does it, in a transaction that is not committed.
-    fn run(&mut self, connection: &Connection, path: &Path) -> Result<(), StoreError>;
+    fn run(&mut self, connection: &Connection, file: &DataFile) -> Result<(), FileError>;
 
     /// Says that its own part has failed, and is undone.
-    fn fail(&mut self, error: StoreError);
+    fn fail(&mut self, error: FileError);
 
     /// Answers, after the commit or after it has failed.
-    fn answer(self: Box<Self>, commit: Result<(), &StoreError>);
+    fn answer(self: Box<Self>, commit: Result<(), &FileError>);
 }
 
 struct Task<W, T, A> {
     undo: Undo,
     work: Option<W>,
-    result: Option<Result<T, StoreError>>,
+    result: Option<Result<T, FileError>>,
     answer: A,
 }
 
@@ -231,25 +255,25 @@ impl<W, T, A> Job for Task<W, T, A>
 where
     W: FnOnce(&Connection) -> Work<T> + Send,
     T: Send,
-    A: FnOnce(Result<T, StoreError>) + Send,
+    A: FnOnce(Result<T, FileError>) + Send,
 {
     fn undo(&self) -> Undo {
         self.undo
     }
 
-    fn run(&mut self, connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    fn run(&mut self, connection: &Connection, file: &DataFile) -> Result<(), FileError> {
         if let Some(work) = self.work.take() {
-            let result = work(connection).map_err(|fault| fault.into_error(path))?;
+            let result = work(connection).map_err(|fault| fault.into_error(file))?;
             self.result = Some(Ok(result));
         }
         Ok(())
     }
 
-    fn fail(&mut self, error: StoreError) {
+    fn fail(&mut self, error: FileError) {
         self.result = Some(Err(error));
     }
 
-    fn answer(self: Box<Self>, commit: Result<(), &StoreError>) {
+    fn answer(self: Box<Self>, commit: Result<(), &FileError>) {
         match (commit, self.result) {
             (Err(error), _) => (self.answer)(Err(error.clone())),
             (Ok(()), Some(result)) => (self.answer)(result),
@@ -263,17 +287,17 @@ fn run(connection: Connection, jobs: Receiver<Message>, shared: &Shared) {
     let outcome = work(&connection, &jobs, shared);
     drop(jobs);
     if let Err(error) = outcome {
-        tracing::error!(%error, "the outbox is given up");
+        tracing::error!(%error, "{} is given up", shared.file);
     }
     if shared.stopped.get().is_some() {
         // Closing would write the log into the file and delete it. It is the last that can be trusted.
         let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         if let Err(error) = kept {
-            tracing::warn!(%error, "the log of the outbox may be deleted");
+            tracing::warn!(%error, "the log of {} may be deleted", shared.file);
         }
     }
     if let Err((_, error)) = connection.close() {
-        tracing::warn!(%error, "the outbox was not closed properly");
+        tracing::warn!(%error, "{} was not closed properly", shared.file);
     }
 }
 
@@ -282,7 +306,7 @@ fn work(
     connection: &Connection,
     jobs: &Receiver<Message>,
     shared: &Shared,
-) -> Result<(), StoreError> {
+) -> Result<(), FileError> {
     let mut round = Vec::with_capacity(MOST_JOBS);
     while let Ok(first) = jobs.recv() {
         let outcome = transact(connection, first, jobs, &mut round, shared);
@@ -310,7 +334,7 @@ fn work(
 }
 
 fn look(connection: &Connection, mut job: Box<dyn Job>, shared: &Shared) {
-    if let Err(error) = job.run(connection, &shared.path) {
+    if let Err(error) = job.run(connection, &shared.file) {
         if error.is_final() {
             drop(shared.stopped.set(error.clone()));
         }
@@ -328,17 +352,15 @@ fn transact(
     jobs: &Receiver<Message>,
     round: &mut Vec<Box<dyn Job>>,
     shared: &Shared,
-) -> Result<(), StoreError> {
+) -> Result<(), FileError> {
     let outcome = try_transact(connection, first, jobs, round, shared);
     if outcome.is_err()
         && !connection.is_autocommit()
         && let Err(error) = execute(connection, "ROLLBACK")
     {
         // What would be committed next is not known.
-        let error = failure::of_sqlite(&shared.path, error);
-        return Err(
-            StoreError::new(StoreErrorKind::NotSynced, error.to_string()).with_source(error),
-        );
+        let error = shared.file.sqlite_error(error);
+        return Err(FileError::new(FileErrorKind::NotSynced, error.to_string()).with_source(error));
     }
     outcome
 }
@@ -349,8 +371,8 @@ fn try_transact(
     jobs: &Receiver<Message>,
     round: &mut Vec<Box<dyn Job>>,
     shared: &Shared,
-) -> Result<(), StoreError> {
-    let failed = |error| failure::of_sqlite(&shared.path, error);
+) -> Result<(), FileError> {
+    let failed = |error| shared.file.sqlite_error(error);
     let mut next = Some(first);
     while let Some(message) = next.take() {
         let job = match message {
@@ -369,7 +391,7 @@ fn try_transact(
             execute(connection, "BEGIN IMMEDIATE").map_err(failed)?;
         }
         if let Some(job) = round.last_mut() {
-            run_job(connection, job.as_mut(), &shared.path)?;
+            run_job(connection, job.as_mut(), &shared.file)?;
         }
         if round.len() < MOST_JOBS {
             next = jobs.try_recv().ok();
@@ -381,13 +403,13 @@ fn try_transact(
     execute(connection, "COMMIT").map_err(failed)
 }
 
-fn run_job(connection: &Connection, job: &mut dyn Job, path: &Path) -> Result<(), StoreError> {
-    let failed = |error| failure::of_sqlite(path, error);
+fn run_job(connection: &Connection, job: &mut dyn Job, file: &DataFile) -> Result<(), FileError> {
+    let failed = |error| file.sqlite_error(error);
     let has_savepoint = job.undo() == Undo::Savepoint;
     if has_savepoint {
         execute(connection, "SAVEPOINT dsync_outbox_job").map_err(failed)?;
     }
-    if let Err(error) = job.run(connection, path) {
+    if let Err(error) = job.run(connection, file) {
         if error.is_final() || connection.is_autocommit() {
             return Err(error);
         }
@@ -407,7 +429,7 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 }
 
 /// Brings what is in the log into the file, when it has become long.
-fn checkpoint(connection: &Connection, shared: &Shared) -> Result<(), StoreError> {
+fn checkpoint(connection: &Connection, shared: &Shared) -> Result<(), FileError> {
     let pages = |sql| -> rusqlite::Result<i64> {
         connection
             .prepare_cached(sql)?
@@ -422,11 +444,11 @@ fn checkpoint(connection: &Connection, shared: &Shared) -> Result<(), StoreError
     let Err(error) = done else {
         return Ok(());
     };
-    let error = failure::of_sqlite(&shared.path, error);
+    let error = shared.file.sqlite_error(error);
     if error.is_final() {
         drop(shared.stopped.set(error.clone()));
         return Err(error);
     }
-    tracing::warn!(%error, "the log of the outbox grows");
+    tracing::warn!(%error, "the log of {} grows", shared.file);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use dsync_core::EntityId;
 use dsync_core::wire::Operation;
 use dsync_sqlite::Work;
+use rusqlite::ffi::SQLITE_CONSTRAINT_NOTNULL;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::values;
@@ -134,11 +135,12 @@ fn insert(
     let id = request.entity_id();
     let names_record = id.is_some() && id == change.record.as_ref();
     let own_id = id.filter(|_| !names_record);
-    let rows = connection
+    let inserted = connection
         .prepare_cached(
-            // Short, in the columns' order: the text is what the prepared statement is found by.
-            "INSERT INTO dsync_outbox_change SELECT NULL,number,?2,0,?3,?4,?5,?6,?7,?8,?9,?10 \
-             FROM dsync_outbox_entity WHERE token=?1",
+            // Short, in the columns' order: the text is what the prepared statement is found by. One row of
+            // VALUES needs no journal of its own, as the rows of a SELECT would.
+            "INSERT INTO dsync_outbox_change VALUES(NULL,\
+             (SELECT number FROM dsync_outbox_entity WHERE token=?1),?2,0,?3,?4,?5,?6,?7,?8,?9,?10)",
         )?
         .execute(params![
             request.entity_token().as_str(),
@@ -151,9 +153,16 @@ fn insert(
             own_id.map(EntityId::as_str),
             names_record,
             &request.body()[..],
-        ])?;
-    if rows == 0 {
-        return Ok(None);
+        ]);
+    match inserted {
+        Ok(_) => {}
+        // All that can be missing is the entity.
+        Err(rusqlite::Error::SqliteFailure(cause, _))
+            if cause.extended_code == SQLITE_CONSTRAINT_NOTNULL =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
     }
     let number = connection.last_insert_rowid();
     let id = ChangeId::new(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, number))?;

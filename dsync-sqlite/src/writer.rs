@@ -94,12 +94,16 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if there is no thread left.
+    /// [`FileError`] if there is no thread left, or the connection is no good.
     pub fn start(
         file: DataFile,
         connection: Connection,
         lock: Option<Lock>,
     ) -> Result<Self, FileError> {
+        // What a savepoint remembers is some pages, and would be a file that is made and deleted each time.
+        connection
+            .pragma_update(None, "temp_store", "MEMORY")
+            .map_err(|error| file.sqlite_error(error))?;
         let shared = Arc::new(Shared {
             file,
             stopped: OnceLock::new(),

@@ -1,6 +1,6 @@
 //! What can be seen of an outbox.
 
-use dsync_sqlite::Work;
+use dsync_sqlite::{Fault, FileError, FileErrorKind, Work, is_unreadable};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::values;
@@ -41,13 +41,30 @@ pub(super) fn list(
     };
     let columns = from.concat();
     let after = after.map_or(0, ChangeId::number);
-    let entries = connection
-        .prepare_cached(&format!(
-            "{columns} WHERE c.number > ?1 {which} ORDER BY c.number LIMIT ?2"
-        ))?
-        .query_and_then(params![after, values::limit(limit)], read)?
-        .collect::<rusqlite::Result<_>>()?;
+    let mut statement = connection.prepare_cached(&format!(
+        "{columns} WHERE c.number > ?1 {which} ORDER BY c.number LIMIT ?2"
+    ))?;
+    let mut rows = statement.query(params![after, values::limit(limit)])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(read(row).map_err(|error| named(row, error))?);
+    }
     Ok(entries)
+}
+
+/// Says which one it is that cannot be read, so that it can be taken out.
+fn named(row: &Row<'_>, error: rusqlite::Error) -> Fault {
+    match row.get::<_, i64>(0) {
+        Ok(number) if is_unreadable(&error) => {
+            let message = format!(
+                "the change {number} has a value that cannot be read, because another program has changed it: mend its row, or drop it when a sender has made a dead letter of it"
+            );
+            FileError::new(FileErrorKind::Other, message)
+                .with_source(error)
+                .into()
+        }
+        _ => error.into(),
+    }
 }
 
 pub(super) fn show(connection: &Connection, id: ChangeId) -> Work<Option<Entry>> {

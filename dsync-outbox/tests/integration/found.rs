@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use dsync_core::retry::RetryPolicy;
 use dsync_core::wire::{Answer, RealtimeRequest};
-use dsync_core::{Carried, Carrier, Carrying, KeyCheck};
+use dsync_core::{Carried, Carrier, Carrying, EntityId, KeyCheck};
+use dsync_outbox::rusqlite::Connection;
 use dsync_outbox::{Claim, Ending, Filter, MemoryStore, Outbox, OutboxStore, SqliteStore};
 use http::Response;
 
@@ -113,7 +114,6 @@ async fn a_deadline_does_not_count_from_what_was_no_attempt_in_a_file() {
     no_key(Outbox::open(path).unwrap()).await;
 }
 
-/// Whoever retries a letter that has used up its attempts expects the policy to begin anew.
 /// One who asks for the lease and goes away does not take it from the next one.
 #[tokio::test]
 async fn a_lease_that_was_asked_for_and_dropped_takes_none_away() {
@@ -146,56 +146,42 @@ async fn a_lease_that_was_asked_for_and_dropped_takes_none_away() {
     assert!(advanced.is_ok(), "{advanced:?}");
 }
 
-/// A row that somebody has spoiled holds up nobody else.
-/// Passed letters: what follows has been sent, and all are retried.
-/// Savepoints of the program's own, and an error in the middle.
 #[tokio::test]
-async fn savepoints_and_errors() {
+async fn a_savepoint_that_is_taken_back_takes_its_changes_along() {
     let (_folder, path) = file();
     let outbox = Outbox::open(path).unwrap();
-    let mut c = outbox.connect().unwrap();
-    let mut t = c.transaction().unwrap();
-    let first = outbox
-        .enqueue_in(&t)
-        .unwrap()
-        .send(update("a", "{}"))
-        .unwrap();
-    let s = t.savepoint().unwrap();
-    let second = outbox
-        .enqueue_in(&s)
-        .unwrap()
-        .send(update("b", "{}"))
-        .unwrap();
-    drop(s);
-    assert!(
-        outbox
-            .enqueue_in(&t)
-            .unwrap()
-            .send(update("c", "[]"))
-            .is_err()
+    let mut connection = outbox.connect().unwrap();
+    let mut transaction = connection.transaction().unwrap();
+    let put = |connection: &Connection, record, json| {
+        let within = outbox.enqueue_in(connection).unwrap();
+        within.send(update(record, json))
+    };
+    put(&transaction, "a", "{}").unwrap();
+    let savepoint = transaction.savepoint().unwrap();
+    put(&savepoint, "b", "{}").unwrap();
+    drop(savepoint);
+    assert!(put(&transaction, "c", "[]").is_err(), "it is no record");
+    put(&transaction, "d", "{}").unwrap();
+    transaction.commit().unwrap();
+
+    let left = outbox.list(Filter::Open, None, 10).await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|it| it.record.unwrap()).collect();
+    assert_eq!(
+        left.iter().map(EntityId::as_str).collect::<Vec<_>>(),
+        ["a", "d"]
     );
-    let third = outbox
-        .enqueue_in(&t)
-        .unwrap()
-        .send(update("d", "{}"))
-        .unwrap();
-    t.commit().unwrap();
-    println!("{:?} {:?} {:?}", first.id(), second.id(), third.id());
-    let left: Vec<_> = outbox
-        .list(Filter::Open, None, 10)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|e| e.record.unwrap().to_string())
-        .collect();
-    assert_eq!(left, ["a", "d"]);
-    // After the end of the transaction, by a handle that is left over.
-    let c2 = outbox.connect().unwrap();
-    c2.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let inside = outbox.enqueue_in(&c2).unwrap();
-    c2.execute_batch("ROLLBACK").unwrap();
-    assert!(inside.send(update("e", "{}")).is_err());
-    assert_eq!(outbox.counts().await.unwrap().pending, 2);
+}
+
+#[tokio::test]
+async fn a_handle_that_outlives_its_transaction_keeps_nothing() {
+    let (_folder, path) = file();
+    let outbox = Outbox::open(path).unwrap();
+    let connection = outbox.connect().unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let within = outbox.enqueue_in(&connection).unwrap();
+    connection.execute_batch("ROLLBACK").unwrap();
+    assert!(within.send(update("a", "{}")).is_err());
+    assert_eq!(outbox.counts().await.unwrap().pending, 0);
 }
 
 /// The record and the news of it, or neither: also where SQLite itself takes the record back.
@@ -237,6 +223,13 @@ async fn a_spoiled_row_holds_up_nobody_else() {
         .unwrap();
     let flushed = outbox.flush(Duration::from_secs(20)).await.unwrap();
     assert_eq!((flushed.pending, flushed.dead), (0, 1));
+    let unlisted = outbox.list(Filter::Dead, None, 10).await.unwrap_err();
+    assert!(
+        unlisted
+            .to_string()
+            .starts_with(&format!("the change {spoiled} ")),
+        "{unlisted}"
+    );
     let ended = outbox.ended(other).await.unwrap();
     assert!(matches!(ended, Ending::Delivered { .. }), "{ended:?}");
     outbox.drop(spoiled).await.unwrap();

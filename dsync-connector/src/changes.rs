@@ -23,7 +23,8 @@ use crate::{Connector, Context};
 /// The turn of a change: nobody else is at its record.
 pub(crate) struct Turn<'a> {
     named: InLanes<'a>,
-    located: Option<Located<'a>>,
+    /// Boxed, as it is seldom.
+    located: Option<Box<Located<'a>>>,
 }
 
 /// A record that is named by another field than its primary key.
@@ -86,13 +87,14 @@ impl Connector {
         }
     }
 
-    /// The only request of its process that is here now.
+    /// The only request of its process that is here now. Boxed, because it is the larger half of what a
+    /// request's future holds: of up to a kilobyte an allocator has some ready, a larger one it looks for.
     fn first<'a>(
         &'a self,
         entity: &'a Registered,
         request: &'a EntityRequest,
         fingerprint: Fingerprint,
-    ) -> impl Future<Output = Reply> + Send + 'a {
+    ) -> BoxFuture<'a, Reply> {
         let name = entity.entity.layout().name();
         let known_of = self.0.state.entity(name);
         let switch = match known_of.switch {
@@ -108,10 +110,9 @@ impl Connector {
         };
         match prepared {
             Ok(prepared) => {
-                Either::Left(self.carry_out(entity, request, fingerprint, prepared, shared_key))
+                Box::pin(self.carry_out(entity, request, fingerprint, prepared, shared_key))
             }
-            // Boxed, as it is seldom.
-            Err(refusal) => Either::Right(Box::pin(self.refuse(request, fingerprint, refusal))),
+            Err(refusal) => Box::pin(self.refuse(request, fingerprint, refusal)),
         }
     }
 
@@ -136,86 +137,93 @@ impl Connector {
         }
     }
 
-    async fn carry_out(
-        &self,
-        entity: &Registered,
-        request: &EntityRequest,
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the future of an async fn holds its arguments twice"
+    )]
+    fn carry_out<'a>(
+        &'a self,
+        entity: &'a Registered,
+        request: &'a EntityRequest,
         fingerprint: Fingerprint,
         mut prepared: Prepared,
         shared_key: Option<String>,
-    ) -> Reply {
-        let (inner, id) = (&*self.0, request.process_id());
-        let name = entity.entity.layout().name();
-        // The first thing that is waited for, so that the turns of a record are those of arrival.
-        let lanes = std::mem::take(&mut prepared.lanes);
-        let inside = match inner.lanes.try_enter(lanes) {
-            Ok(inside) => inside,
-            Err(lanes) => match Box::pin(self.enter_in_time(lanes)).await {
-                Some(inside) => inside,
-                None => {
-                    let message = "an earlier change of the same record takes too long: ask again";
-                    return Reply::plain(StatusCode::INTERNAL_SERVER_ERROR, message);
-                }
-            },
-        };
+    ) -> impl Future<Output = Reply> + Send + 'a {
+        async move {
+            let (inner, id) = (&*self.0, request.process_id());
+            let name = entity.entity.layout().name();
+            // The first thing that is waited for, so that the turns of a record are those of arrival.
+            let lanes = std::mem::take(&mut prepared.lanes);
+            let inside = match inner.lanes.try_enter(lanes) {
+                Ok(inside) => inside,
+                Err(lanes) => match Box::pin(self.enter_in_time(lanes)).await {
+                    Some(inside) => inside,
+                    None => {
+                        let message =
+                            "an earlier change of the same record takes too long: ask again";
+                        return Reply::plain(StatusCode::INTERNAL_SERVER_ERROR, message);
+                    }
+                },
+            };
 
-        let now = inner.clock.now();
-        let attempts = match inner.inbox.seen_or_begin(id, fingerprint, now).await {
-            Err(error) => return self.not_kept(&error),
-            Ok(seen) => match known(seen, fingerprint) {
-                Ok(attempts) => attempts,
-                Err(reply) => return reply,
-            },
-        };
-        // The field is kept with the id, so that it means the same record whatever the shared key is later.
-        let id_field = prepared.id.as_ref().map(|(_, field)| *field);
-        let promising = |lanes: Vec<String>| Promising {
-            entity: name,
-            request: with_id_field(request, id_field),
-            fingerprint,
-            lanes,
-        };
-        let context = self.change_context(entity, request, &prepared, attempts + 1, shared_key);
-        let turn = match &prepared.named_by {
-            None => Turn::at(inside),
-            // Boxed, as it is seldom.
-            Some(_) => match Box::pin(self.turn(entity, &context, &prepared, inside)).await {
-                Ok(turn) => turn,
-                Err((error, inside)) => {
-                    let mut lanes = inside.names().to_vec();
-                    lanes.push(whole_lane(name));
-                    return self.not_done(error, promising(lanes), attempts + 1).await;
-                }
-            },
-        };
-        self.look_up();
-        if inner.promises.waiting.is_ahead_of(name, turn.lanes()) {
-            let reason = "an earlier change of the same record waits".to_owned();
-            let promising = promising(turn.lanes_of_promise(name));
-            return self.promise(promising, attempts, None, reason).await;
-        }
-        if attempts > 0 {
-            let begun = inner
-                .inbox
-                .begin(id, fingerprint, attempts + 1, inner.clock.now());
-            if let Err(error) = begun.await {
-                return self.not_kept(&error);
-            }
-        }
-        let unknown_keys = std::mem::take(&mut prepared.unknown_keys);
-        let done = match self.run(context, prepared, &turn).await {
-            Ok(done) => done,
-            Err(error) => {
+            let now = inner.clock.now();
+            let attempts = match inner.inbox.seen_or_begin(id, fingerprint, now).await {
+                Err(error) => return self.not_kept(&error),
+                Ok(seen) => match known(seen, fingerprint) {
+                    Ok(attempts) => attempts,
+                    Err(reply) => return reply,
+                },
+            };
+            // The field is kept with the id, so that it means the same record whatever the shared key is later.
+            let id_field = prepared.id.as_ref().map(|(_, field)| *field);
+            let promising = |lanes: Vec<String>| Promising {
+                entity: name,
+                request: with_id_field(request, id_field),
+                fingerprint,
+                lanes,
+            };
+            let context = self.change_context(entity, request, &prepared, attempts + 1, shared_key);
+            let turn = match &prepared.named_by {
+                None => Turn::at(inside),
+                // Boxed, as it is seldom.
+                Some(_) => match Box::pin(self.turn(entity, &context, &prepared, inside)).await {
+                    Ok(turn) => turn,
+                    Err((error, inside)) => {
+                        let mut lanes = inside.names().to_vec();
+                        lanes.push(whole_lane(name));
+                        return self.not_done(error, promising(lanes), attempts + 1).await;
+                    }
+                },
+            };
+            self.look_up();
+            if inner.promises.waiting.is_ahead_of(name, turn.lanes()) {
+                let reason = "an earlier change of the same record waits".to_owned();
                 let promising = promising(turn.lanes_of_promise(name));
-                return self.not_done(error, promising, attempts + 1).await;
+                return self.promise(promising, attempts, None, reason).await;
             }
-        };
-        let reply = Reply::done(done.status, done.data(), &unknown_keys);
-        if let Err(error) = inner.inbox.answer(id, reply.status, &reply.body).await {
-            // It took effect, so this is the true answer; a repetition may do it again.
-            tracing::error!(%error, process_id = %id, "an answer could not be kept");
+            if attempts > 0 {
+                let begun = inner
+                    .inbox
+                    .begin(id, fingerprint, attempts + 1, inner.clock.now());
+                if let Err(error) = begun.await {
+                    return self.not_kept(&error);
+                }
+            }
+            let unknown_keys = std::mem::take(&mut prepared.unknown_keys);
+            let done = match self.run(context, prepared, &turn).await {
+                Ok(done) => done,
+                Err(error) => {
+                    let promising = promising(turn.lanes_of_promise(name));
+                    return self.not_done(error, promising, attempts + 1).await;
+                }
+            };
+            let reply = Reply::done(done.status, done.data(), &unknown_keys);
+            if let Err(error) = inner.inbox.answer(id, reply.status, &reply.body).await {
+                // It took effect, so this is the true answer; a repetition may do it again.
+                tracing::error!(%error, process_id = %id, "an answer could not be kept");
+            }
+            reply
         }
-        reply
     }
 
     /// The turn in some lanes; nothing if others are in them for longer than a handler may take.
@@ -291,7 +299,7 @@ impl Connector {
         let located = match &prepared.named_by {
             None => None,
             Some(name) => match self.locate(entity, context, prepared, name).await {
-                Ok(located) => Some(located),
+                Ok(located) => Some(Box::new(located)),
                 Err(error) => return Err((error, named)),
             },
         };

@@ -1,6 +1,6 @@
 //! One entity of the connector, whatever its record's type is.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -404,9 +404,13 @@ fn scoped<'a, T>(
     origin: Option<Origin>,
     work: impl Future<Output = Handled<T>> + Send + 'a,
 ) -> Running<'a, T> {
+    let mut work = Box::pin(work);
     match origin {
-        Some(origin) => Box::pin(async move { origin.scope(work).await }),
-        None => Box::pin(work),
+        // `Origin::scope` would hold the work, and the record in it, twice.
+        Some(origin) => Box::pin(poll_fn(move |context| {
+            origin.in_scope(|| work.as_mut().poll(context))
+        })),
+        None => work,
     }
 }
 

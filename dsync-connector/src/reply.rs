@@ -1,7 +1,7 @@
 //! An answer of the connector, and what the log may say about it.
 
 use bytes::Bytes;
-use dsync_core::wire::{Refusal, encode_answer};
+use dsync_core::wire::Refusal;
 use dsync_core::{Envelope, Fault};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -22,11 +22,11 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn new<D: Serialize>(envelope: &Envelope<D>) -> Self {
-        let response = encode_answer(envelope)
+        let body = serde_json::to_vec(envelope)
             .expect("the connector's envelopes have text keys only, so they are always JSON");
         Self {
-            status: response.status(),
-            body: response.into_body(),
+            status: envelope.status,
+            body: body.into(),
             header: None,
             reason: None,
         }

@@ -29,7 +29,7 @@ pub struct Entry {
     pub idempotency_key: IdempotencyKey,
     /// When it was put in.
     pub enqueued: SystemTime,
-    /// How many attempts have begun.
+    /// How many attempts have begun. When a dead letter is retried, those before count as one.
     pub attempts: u32,
     /// Why the last attempt that has ended was not accepted.
     pub failure: Option<Failure>,

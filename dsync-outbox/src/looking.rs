@@ -97,8 +97,8 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
     /// what followed it and was not sent yet. Where it was [passed](Self::pass), later changes of the record
     /// may have arrived already, and this one would put an older state over them: look first.
     ///
-    /// Its attempts are counted on: a [policy](crate::SenderBuilder::retry) that gives up gives up again with
-    /// the next failure.
+    /// All its attempts so far count as one from now on: a [policy](crate::SenderBuilder::retry) that has given
+    /// it up tries again as often, less one, and as long.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl<S: OutboxStore + ?Sized> Outbox<S> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store cannot be written.
+    /// [`StoreError`] if the store cannot be written. Some of them may be retried all the same.
     pub async fn retry_all(&self) -> Result<u64, StoreError> {
         let count = self.store.retry_all().await?;
         self.shared.work.notify_one();

@@ -208,18 +208,23 @@ impl Inner {
             let seen = at_once(connection, look).map_err(|fault| fault.into_error(&file));
             drop(sender.send(seen));
         });
-        answered(self, answer).await
+        let seen = answer.await.unwrap_or_else(|_| Err(self.reader.stopped()));
+        heard(self, seen)
     }
 }
 
-/// The answer of a thread, or why there is none.
+/// The answer of the writer, or why there is none.
 async fn answered<T>(
     store: &Inner,
     answer: impl Future<Output = Result<Result<T, FileError>, RecvError>>,
 ) -> Result<T, StoreError> {
     let answer = answer.await.unwrap_or_else(|_| Err(store.writer.stopped()));
+    heard(store, answer)
+}
+
+fn heard<T>(store: &Inner, answer: Result<T, FileError>) -> Result<T, StoreError> {
     answer.map_err(|error| {
-        // The writer has done so itself, but not a thread that looks in.
+        // The writer has done so itself, but not the thread that looks in.
         if error.is_final() {
             store.writer.give_up(&error);
         }
@@ -304,7 +309,19 @@ impl OutboxStore for SqliteStore {
     }
 
     fn retry_all(&self) -> Storing<'_, u64> {
-        Box::pin(self.write_news(Undo::Savepoint, mending::retry_all))
+        Box::pin(async {
+            let (mut count, mut after) = (0, 0);
+            loop {
+                let retry = move |connection: &_| mending::retry_after(connection, after);
+                match self.write_news(Undo::Savepoint, retry).await? {
+                    None => return Ok(count),
+                    Some(retried) => {
+                        count += retried.count;
+                        after = retried.last;
+                    }
+                }
+            }
+        })
     }
 
     fn forget(&self, before: SystemTime, limit: usize) -> Storing<'_, u64> {

@@ -74,7 +74,8 @@ pub trait OutboxStore: Send + Sync + Debug {
     /// [`Refused`](crate::StoreErrorKind::Refused) says that there is none of this number.
     fn mend(&self, id: ChangeId, mending: Mending) -> Storing<'_, ()>;
 
-    /// Retries all dead letters, as [`Mending::Retry`] does one. Gives how many.
+    /// Retries all dead letters, as [`Mending::Retry`] does one. Gives how many. If it fails, some of them may
+    /// be retried all the same.
     fn retry_all(&self) -> Storing<'_, u64>;
 
     /// Forgets changes that ended before a time, up to `limit`. Gives how many.
@@ -242,9 +243,10 @@ pub enum Settlement {
 /// What is done about a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mending {
-    /// It is pending again, with the same idempotency key.
+    /// It is pending again, with the same idempotency key. Its attempts so far count as one, and the next
+    /// one is the first by its time: a retry policy begins anew, but for knowing that it was tried before.
     Retry,
-    /// It is pending again, with another body, and so with another idempotency key.
+    /// As [`Retry`](Self::Retry), with another body, and so with another idempotency key.
     Edit {
         /// The record's JSON.
         body: Bytes,

@@ -94,7 +94,7 @@ pub async fn check_store<S: StoreUnderTest>(fresh: impl Fn() -> S) {
             one_at_a_time, a_dropped_one_is_free, attempts_go_on, pauses_end_with_it,
             dead_letters_stay, news_from_another_program, the_store_outlives_its_handles;
         mending:
-            retry, edit, pass, drop, drop_of_a_dead_letter_that_was_passed, only_dead_letters,
+            retry, attempts_begin_anew, edit, pass, drop, drop_of_a_dead_letter_that_was_passed, only_dead_letters,
             a_passed_one_comes_first_again, while_its_lane_is_busy, from_another_program, all;
         looking:
             counts, what_moves, filters, pages, every_state, forgetting, a_number_is_never_used_again;

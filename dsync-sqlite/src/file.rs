@@ -32,7 +32,7 @@ pub struct Words {
     pub contents: &'static str,
     /// Which library it belongs to: `dsync-outbox`.
     pub library: &'static str,
-    /// What its threads are called, in at most ten letters.
+    /// What its thread is called; one that looks in has `-look` behind it.
     pub thread: &'static str,
 }
 
@@ -255,15 +255,14 @@ impl DataFile {
 
     fn is_folder(&self) -> FileError {
         no_place(format!(
-            "{} is a folder: name a file in it for the {}",
-            self.path.display(),
-            self.words.noun
+            "{} is a folder: name a file in it",
+            self.path.display()
         ))
     }
 
     fn no_folder(&self, folder: &Path) -> FileError {
         no_place(format!(
-            "the folder {} does not exist: make it, or name another file for the {}",
+            "the folder {} does not exist: make it, or name another place for the {}",
             folder.display(),
             self.words.noun
         ))

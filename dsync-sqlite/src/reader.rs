@@ -16,6 +16,7 @@ pub struct Reader {
     /// There until the drop.
     looks: Option<Sender<Look>>,
     thread: Option<JoinHandle<()>>,
+    file: DataFile,
 }
 
 impl Reader {
@@ -45,7 +46,18 @@ impl Reader {
         Ok(Self {
             looks: Some(looks),
             thread: Some(thread),
+            file: file.clone(),
         })
+    }
+
+    /// Why there is no answer any more.
+    #[must_use]
+    pub fn stopped(&self) -> FileError {
+        let message = format!(
+            "nothing is seen any more of {}, since its thread has panicked: restart the program",
+            self.file
+        );
+        FileError::new(FileErrorKind::Other, message)
     }
 
     /// Has something looked at. If the thread has panicked it is dropped.

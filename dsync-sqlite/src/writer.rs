@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 
 use crate::{DataFile, FileError, FileErrorKind, Lock};
 
-/// How many jobs one transaction takes: it bounds how long the first of them waits for the last.
+/// How many messages one transaction takes: it bounds how long the first of them waits for the last.
 const MOST_JOBS: usize = 256;
 
 /// How many pages of the log are not in the file yet before they are brought there: four megabytes.
@@ -80,6 +80,16 @@ struct Shared {
     _lock: Option<Lock>,
 }
 
+impl Shared {
+    /// Whether the file can still be used.
+    fn check(&self) -> Result<(), FileError> {
+        match self.stopped.get() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A job for the thread.
 enum Message {
     /// It changes the file, in a transaction.
@@ -100,7 +110,8 @@ impl Writer {
         connection: Connection,
         lock: Option<Lock>,
     ) -> Result<Self, FileError> {
-        // What a savepoint remembers is some pages, and would be a file that is made and deleted each time.
+        // What a savepoint remembers, the pages that a job changes, would be a file that is made and deleted
+        // each time. A job that changes them all is to be done in parts.
         connection
             .pragma_update(None, "temp_store", "MEMORY")
             .map_err(|error| file.sqlite_error(error))?;
@@ -195,10 +206,7 @@ impl Writer {
     ///
     /// Why it is given up.
     pub fn check(&self) -> Result<(), FileError> {
-        match self.shared.stopped.get() {
-            Some(error) => Err(error.later()),
-            None => Ok(()),
-        }
+        self.shared.check().map_err(|error| error.later())
     }
 
     /// Gives the file up: a transaction of the program's own has met what the thread would have.
@@ -314,30 +322,31 @@ fn work(
     let mut round = Vec::with_capacity(MOST_JOBS);
     while let Ok(first) = jobs.recv() {
         let outcome = transact(connection, first, jobs, &mut round, shared);
-        // Before the answers, so that who calls again at once hears why.
+        let is_commit = outcome.is_ok() && !round.is_empty();
+        // Both before the answers, so that who has one finds it so.
+        if is_commit {
+            shared.commits.fetch_add(1, Ordering::Relaxed);
+        }
         if let Err(error) = &outcome
             && error.is_final()
         {
             drop(shared.stopped.set(error.clone()));
         }
-        let is_empty = round.is_empty();
         for job in round.drain(..) {
             job.answer(outcome.as_ref().copied());
         }
-        match outcome {
-            Ok(()) if is_empty => {}
-            Ok(()) => {
-                shared.commits.fetch_add(1, Ordering::Relaxed);
-                checkpoint(connection, shared)?;
-            }
-            Err(error) if error.is_final() => return Err(error),
-            Err(_) => {}
+        shared.check()?;
+        if is_commit {
+            checkpoint(connection, shared)?;
         }
     }
     Ok(())
 }
 
 fn look(connection: &Connection, mut job: Box<dyn Job>, shared: &Shared) {
+    if let Err(error) = shared.check() {
+        return job.answer(Err(&error.later()));
+    }
     if let Err(error) = job.run(connection, &shared.file) {
         if error.is_final() {
             drop(shared.stopped.set(error.clone()));
@@ -376,35 +385,53 @@ fn try_transact(
     round: &mut Vec<Box<dyn Job>>,
     shared: &Shared,
 ) -> Result<(), FileError> {
-    let failed = |error| shared.file.sqlite_error(error);
-    let mut next = Some(first);
-    while let Some(message) = next.take() {
-        let job = match message {
-            Message::Change(job) => job,
-            Message::Look(job) => {
-                look(connection, job, shared);
-                next = jobs.try_recv().ok();
-                continue;
+    let messages = std::iter::once(first).chain(jobs.try_iter());
+    for message in messages.take(MOST_JOBS) {
+        match message {
+            Message::Look(job) => look(connection, job, shared),
+            Message::Change(job) => {
+                round.push(job);
+                shared.check()?;
+                if round.len() == 1 {
+                    begin(connection, jobs, round, shared)?;
+                }
+                if let Some(job) = round.last_mut() {
+                    run_job(connection, job.as_mut(), &shared.file)?;
+                }
             }
-        };
-        round.push(job);
-        if let Some(error) = shared.stopped.get() {
-            return Err(error.clone());
         }
-        if round.len() == 1 {
-            execute(connection, "BEGIN IMMEDIATE").map_err(failed)?;
-        }
-        if let Some(job) = round.last_mut() {
-            run_job(connection, job.as_mut(), &shared.file)?;
-        }
-        if round.len() < MOST_JOBS {
-            next = jobs.try_recv().ok();
+        if !round.is_empty() && connection.is_autocommit() {
+            // What comes next would be committed alone.
+            let message = format!(
+                "{} has not kept it: its transaction has ended before",
+                shared.file
+            );
+            return Err(FileError::new(FileErrorKind::Other, message));
         }
     }
     if round.is_empty() {
         return Ok(());
     }
-    execute(connection, "COMMIT").map_err(failed)
+    shared.check()?;
+    execute(connection, "COMMIT").map_err(|error| shared.file.sqlite_error(error))
+}
+
+fn begin(
+    connection: &Connection,
+    jobs: &Receiver<Message>,
+    round: &mut Vec<Box<dyn Job>>,
+    shared: &Shared,
+) -> Result<(), FileError> {
+    execute(connection, "BEGIN IMMEDIATE").map_err(|error| {
+        // Who has come meanwhile has waited for the same, which may have been seconds.
+        for message in jobs.try_iter().take(MOST_JOBS) {
+            match message {
+                Message::Look(job) => look(connection, job, shared),
+                Message::Change(job) => round.push(job),
+            }
+        }
+        shared.file.sqlite_error(error)
+    })
 }
 
 fn run_job(connection: &Connection, job: &mut dyn Job, file: &DataFile) -> Result<(), FileError> {

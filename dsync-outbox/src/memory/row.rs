@@ -30,6 +30,8 @@ pub(super) struct Row {
     pub(super) attempts: u32,
     /// When it was claimed for the first time, but for claims that came to nothing.
     pub(super) first_attempt: Option<SystemTime>,
+    /// Whether its attempts count anew.
+    is_renewed: bool,
     failure: Option<Failure>,
     pub(super) ended: Option<SystemTime>,
 }
@@ -45,6 +47,7 @@ impl Row {
             state: State::Pending,
             attempts: 0,
             first_attempt: None,
+            is_renewed: false,
             failure: None,
             ended: None,
         }
@@ -104,8 +107,9 @@ impl Row {
 
     pub(super) fn claim(&mut self, now: SystemTime) {
         // What was claimed for nothing was no attempt.
-        if self.attempts == 0 {
+        if self.attempts == 0 || self.is_renewed {
             self.first_attempt = Some(now);
+            self.is_renewed = false;
         }
         self.attempts += 1;
     }
@@ -133,6 +137,8 @@ impl Row {
     pub(super) fn retry(&mut self) {
         self.state = State::Pending;
         self.ended = None;
+        self.attempts = self.attempts.min(1);
+        self.is_renewed = true;
     }
 
     pub(super) fn edit(&mut self, body: Bytes, key: IdempotencyKey) {

@@ -325,7 +325,7 @@ impl Course {
                 "INSERT INTO dsync_outbox_attempt (number, attempts, first_attempt, lease)
                  VALUES (?1, 1, ?2, ?3)
                  ON CONFLICT (number) DO UPDATE
-                 SET first_attempt = iif(attempts = 0, ?2, first_attempt),
+                 SET first_attempt = iif(attempts = 0, ?2, coalesce(first_attempt, ?2)),
                      attempts = attempts + 1, lease = ?3, pause_end = NULL, ended = NULL
                  RETURNING attempts, first_attempt",
             )?

@@ -59,7 +59,8 @@ pub(super) fn mend(
 fn revive(connection: &Connection, id: ChangeId) -> rusqlite::Result<()> {
     for sql in [
         "UPDATE dsync_outbox_change SET dead = 0 WHERE number = ?1",
-        "UPDATE dsync_outbox_attempt SET ended = NULL WHERE number = ?1",
+        "UPDATE dsync_outbox_attempt
+         SET ended = NULL, attempts = min(attempts, 1), first_attempt = NULL WHERE number = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([id.number()])?;
     }
@@ -77,24 +78,47 @@ fn free(connection: &Connection, id: ChangeId) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// Gives how many there were.
-pub(super) fn retry_all(connection: &Connection) -> Work<u64> {
-    connection
+/// Dead letters that are retried together.
+pub(super) struct Retried {
+    pub(super) count: u64,
+    /// The last of them.
+    pub(super) last: i64,
+}
+
+/// How many dead letters are retried in one transaction, which remembers what they were.
+pub(super) const RETRIED_AT_ONCE: usize = 1000;
+
+/// Retries the first dead letters after one; nothing if there are none.
+pub(super) fn retry_after(connection: &Connection, after: i64) -> Work<Option<Retried>> {
+    let (count, last): (i64, Option<i64>) = connection
         .prepare_cached(
-            "INSERT INTO dsync_outbox_freed (number, entity, record)
-             SELECT number, entity, record FROM dsync_outbox_change WHERE dead > 0 ORDER BY number",
+            "SELECT count(*), max(number) FROM
+                 (SELECT number FROM dsync_outbox_change INDEXED BY dsync_outbox_dead
+                  WHERE dead > 0 AND number > ?1 ORDER BY number LIMIT ?2)",
         )?
-        .execute(())?;
-    connection
-        .prepare_cached(
-            "UPDATE dsync_outbox_attempt SET ended = NULL
-             WHERE number IN (SELECT number FROM dsync_outbox_change WHERE dead > 0)",
-        )?
-        .execute(())?;
-    let count = connection
-        .prepare_cached("UPDATE dsync_outbox_change SET dead = 0 WHERE dead > 0")?
-        .execute(())?;
-    Ok(count as u64)
+        .query_row(params![after, values::limit(RETRIED_AT_ONCE)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let Some(last) = last else {
+        return Ok(None);
+    };
+    for sql in [
+        "INSERT INTO dsync_outbox_freed (number, entity, record)
+         SELECT number, entity, record FROM dsync_outbox_change
+         WHERE dead > 0 AND number > ?1 AND number <= ?2 ORDER BY number",
+        "UPDATE dsync_outbox_attempt
+         SET ended = NULL, attempts = min(attempts, 1), first_attempt = NULL
+         WHERE number IN (SELECT number FROM dsync_outbox_change
+                          WHERE dead > 0 AND number > ?1 AND number <= ?2)",
+        "UPDATE dsync_outbox_change SET dead = 0
+         WHERE dead > 0 AND number > ?1 AND number <= ?2",
+    ] {
+        connection.prepare_cached(sql)?.execute([after, last])?;
+    }
+    Ok(Some(Retried {
+        count: count.unsigned_abs(),
+        last,
+    }))
 }
 
 /// Gives how many there were.

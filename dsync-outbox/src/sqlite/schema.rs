@@ -61,7 +61,8 @@ const VERSION_1: &str = "
     CREATE TABLE dsync_outbox_attempt (
         number INTEGER PRIMARY KEY,
         attempts INTEGER NOT NULL,
-        first_attempt INTEGER NOT NULL,
+        -- NULL where they count anew.
+        first_attempt INTEGER,
         lease INTEGER NOT NULL,
         pause_end INTEGER,
         ended INTEGER,

@@ -2,6 +2,7 @@
 
 mod enqueue_in;
 mod file;
+mod found;
 mod lanes;
 mod steps;
 mod writer;

@@ -44,6 +44,43 @@ pub(super) async fn retry(store: &impl StoreUnderTest) -> Checked {
     Ok(())
 }
 
+/// For whoever gives up after so many of them, or after so long.
+pub(super) async fn attempts_begin_anew(store: &impl StoreUnderTest) -> Checked {
+    let program = Program::new(store).await?;
+    let mut sender = program.sender().await?;
+    let mut letters = Vec::new();
+    for record in ["a", "b", "c"] {
+        let id = program.add(raw(record, "1")).await?;
+        for _ in 1..=3 {
+            assert_eq!(sender.claim(1).await?, [id]);
+            sender.settle(id, again(0)).await?;
+        }
+        assert_eq!(sender.claim(1).await?, [id]);
+        sender.settle(id, dead(true)).await?;
+        assert_eq!(program.entry(id).await?.attempts, 4);
+        letters.push(id);
+    }
+    let edit = Mending::Edit {
+        body: bytes("2"),
+        idempotency_key: IdempotencyKey::generate(),
+    };
+    program.0.mend(letters[0], Mending::Retry).await?;
+    program.0.mend(letters[1], edit).await?;
+    program.0.retry_all().await?;
+    sender.now = date(900);
+    for attempt in [2, 3] {
+        let claimed = sender.claim_whole(10).await?;
+        assert_eq!(ids(&claimed), letters);
+        for claimed in claimed {
+            assert_eq!(claimed.attempt, attempt);
+            assert_eq!(claimed.first_attempt, date(900), "not when it first was");
+            sender.settle(claimed.id, again(0)).await?;
+        }
+        sender.now = date(1000);
+    }
+    Ok(())
+}
+
 pub(super) async fn edit(store: &impl StoreUnderTest) -> Checked {
     let program = Program::new(store).await?;
     let mut sender = program.sender().await?;

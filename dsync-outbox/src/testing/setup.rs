@@ -127,6 +127,7 @@ impl Program {
         Ok(Sender {
             lease: self.0.lease().await?,
             elapsed: Duration::ZERO,
+            now: date(Sender::NOW),
         })
     }
 
@@ -157,10 +158,12 @@ impl Program {
 pub(super) struct Sender {
     pub(super) lease: Box<dyn Lease>,
     pub(super) elapsed: Duration,
+    /// The date and time that a step says.
+    pub(super) now: SystemTime,
 }
 
 impl Sender {
-    /// The date and time that a step says.
+    /// What a new one takes for now.
     pub(super) const NOW: u64 = 500;
 
     pub(super) async fn step(
@@ -173,7 +176,7 @@ impl Sender {
         let claim = Claim {
             limit,
             elapsed: self.elapsed,
-            now: date(Self::NOW),
+            now: self.now,
         };
         self.lease.advance(settled.collect(), claim).await
     }

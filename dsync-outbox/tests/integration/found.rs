@@ -114,6 +114,31 @@ async fn a_deadline_does_not_count_from_what_was_no_attempt_in_a_file() {
     no_key(Outbox::open(path).unwrap()).await;
 }
 
+/// Whoever retries a letter that has used up its attempts expects the policy to begin anew.
+#[tokio::test]
+async fn a_letter_that_is_retried_is_not_given_up_at_once() {
+    let (_folder, path) = file();
+    let outbox = Outbox::open(path).unwrap();
+    let id = outbox.send(update("a", "{}")).await.unwrap().id().unwrap();
+    let policy = RetryPolicy::new()
+        .with_max_attempts(3)
+        .with_backoff(Duration::from_millis(1), Duration::from_millis(2));
+    let sender = outbox
+        .sender(By::new(|_, before| {
+            answer(if before < 4 { 503 } else { 200 })
+        }))
+        .retry(policy)
+        .spawn()
+        .await
+        .unwrap();
+    let ending = outbox.ended(id).await.unwrap();
+    assert!(matches!(ending, Ending::Dead { .. }), "{ending:?}");
+    outbox.retry(id).await.unwrap();
+    let ending = outbox.ended(id).await.unwrap();
+    assert!(matches!(ending, Ending::Delivered { .. }), "{ending:?}");
+    sender.stop().await.unwrap();
+}
+
 /// One who asks for the lease and goes away does not take it from the next one.
 #[tokio::test]
 async fn a_lease_that_was_asked_for_and_dropped_takes_none_away() {

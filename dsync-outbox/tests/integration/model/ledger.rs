@@ -304,12 +304,14 @@ impl State {
                 // What the platform minded is mended there.
                 change.is_bad = false;
                 change.status = Status::Open;
+                change.attempts = change.attempts.min(1);
             }
             Mending::Edit {
                 body,
                 idempotency_key,
             } => {
                 change.status = Status::Open;
+                change.attempts = change.attempts.min(1);
                 let operation = change.request.operation();
                 let request = rebuilt(&change.request, operation, body.clone());
                 let old = std::mem::replace(&mut change.key, idempotency_key.clone());
@@ -334,6 +336,7 @@ impl State {
         for change in self.ledger.changes.values_mut() {
             if matches!(change.status, Status::Dead { .. }) {
                 change.status = Status::Open;
+                change.attempts = change.attempts.min(1);
                 count += 1;
             }
         }

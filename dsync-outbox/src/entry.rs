@@ -120,6 +120,15 @@ impl State {
 }
 
 /// Why an attempt was not accepted.
+///
+/// # Examples
+///
+/// ```
+/// use dsync_outbox::Failure;
+///
+/// let failure = Failure::new("product.price is required").with_answer(400, None);
+/// assert_eq!(failure.to_string(), "product.price is required (status 400)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -129,6 +138,15 @@ pub struct Failure {
     pub message: String,
     /// The answer's `detail`, as it came: JSON. A hub names the record's faults in it.
     pub detail: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "{} (status {status})", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
 }
 
 impl Failure {

@@ -53,10 +53,10 @@ pub enum AfterRefusal {
 /// | it ended | then |
 /// |---|---|
 /// | accepted | the change is delivered |
-/// | no answer, 408, 425, 429, 5xx but 501 and 505, an answer that is none of DSYNC's | the change is tried again after a pause; a `Retry-After` keeps all changes back |
+/// | no answer, 408, 425, 429, 5xx but 501 and 505, a 2xx that is none of DSYNC's | the change is tried again after a pause; a `Retry-After` keeps all changes back |
 /// | no connection, no API key | nothing is sent for a while, up to 10 s at last |
 /// | the third failure of such kinds without a success | as with no connection, and one change at a time until one is accepted |
-/// | 401, 403, 407, a redirect | nothing is sent until there is another key, or somebody [resumes](Sender::resume), or a probe is not refused so |
+/// | 401, 403, 407, a redirect, a 404 or 405 that is none of DSYNC's | nothing is sent until there is another key, or somebody [resumes](Sender::resume), or a probe is not refused so |
 /// | any other refusal | the change is a dead letter |
 /// | the carrier panics | as with no answer: it may have taken effect |
 ///

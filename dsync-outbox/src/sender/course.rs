@@ -171,8 +171,8 @@ impl Course {
             Attempted::Carried(carried) => (carried.outcome(), answer(carried)),
             Attempted::Panicked(_) => (None, None),
         };
-        if let Some((status, _)) = answer
-            && is_of_the_way(status)
+        if let Some((status, is_envelope)) = answer
+            && is_of_the_way(status, is_envelope)
         {
             let began = self.pause.begin(ticket.resumed, now.elapsed);
             return Verdict {
@@ -330,7 +330,12 @@ fn answer(carried: &Carried) -> Option<(StatusCode, bool)> {
     }
 }
 
-/// Whether it is the key or the way to the platform that is refused, and not the change.
-fn is_of_the_way(status: StatusCode) -> bool {
-    status.is_redirection() || matches!(status.as_u16(), 401 | 403 | 407)
+/// Whether it is the key or the way to the platform that is refused, and not the change. A 404 or 405 that is
+/// none of DSYNC's is a page of another server, whose address somebody has taken for the platform's.
+fn is_of_the_way(status: StatusCode, is_envelope: bool) -> bool {
+    match status.as_u16() {
+        401 | 403 | 407 => true,
+        404 | 405 => !is_envelope,
+        _ => status.is_redirection(),
+    }
 }

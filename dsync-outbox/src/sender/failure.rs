@@ -82,6 +82,9 @@ fn words(status: StatusCode, answer: &Answer) -> String {
         );
     }
     match answer.message() {
+        Some(page) if !answer.is_envelope() && matches!(status.as_u16(), 404 | 405) => format!(
+            "another server answered with {status}: set the realtime address to the platform's. {page}"
+        ),
         Some(message) => message.to_owned(),
         None => format!("answered with {status}, without a message"),
     }

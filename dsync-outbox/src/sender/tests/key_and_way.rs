@@ -41,6 +41,31 @@ async fn a_refused_key_or_way_pauses_the_queue_and_kills_nothing() {
     }
 }
 
+/// A wrong address must not make a dead letter of all that there is.
+#[tokio::test(start_paused = true)]
+async fn a_page_of_another_server_is_no_refusal_of_a_change() {
+    for (status, body, pauses) in [
+        (404, "<html>nothing here</html>", true),
+        (405, "Method Not Allowed", true),
+        (404, r#"{"status":404,"message":"no such entity"}"#, false),
+        (404, "", false),
+        (400, "<html>the firewall minds a word</html>", false),
+        (413, "<html>too large</html>", false),
+    ] {
+        let mut scene = Scene::new(move |_, _| Reply::text(status, body));
+        scene.put("a").await;
+        let sender = scene.sender().spawn().await.unwrap();
+        let is_told = |event: &Event| is_paused(event) || matches!(event, Event::Dead { .. });
+        let told = scene.until(is_told).await;
+        assert_eq!(
+            told.last().is_some_and(is_paused),
+            pauses,
+            "{status} {body}"
+        );
+        sender.stop().await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_when_there_is_another_key() {
     let mut scene = Scene::new(until_then(seconds(60), 401));

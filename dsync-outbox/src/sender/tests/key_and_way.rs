@@ -62,6 +62,9 @@ async fn a_page_of_another_server_is_no_refusal_of_a_change() {
             pauses,
             "{status} {body}"
         );
+        if let Some(Event::Paused { failure }) = told.last() {
+            assert!(failure.message.starts_with("another server answered"));
+        }
         sender.stop().await.unwrap();
     }
 }

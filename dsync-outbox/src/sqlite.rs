@@ -3,9 +3,12 @@
 mod adding;
 mod claiming;
 mod file;
+mod freed;
+mod lanes;
 mod lease;
 mod looking;
 mod mending;
+mod pauses;
 mod schema;
 mod settling;
 #[cfg(test)]

@@ -438,19 +438,19 @@ fn run_job(connection: &Connection, job: &mut dyn Job, file: &DataFile) -> Resul
     let failed = |error| file.sqlite_error(error);
     let has_savepoint = job.undo() == Undo::Savepoint;
     if has_savepoint {
-        execute(connection, "SAVEPOINT dsync_outbox_job").map_err(failed)?;
+        execute(connection, "SAVEPOINT dsync_job").map_err(failed)?;
     }
     if let Err(error) = job.run(connection, file) {
         if error.is_final() || connection.is_autocommit() {
             return Err(error);
         }
         if has_savepoint {
-            execute(connection, "ROLLBACK TO dsync_outbox_job").map_err(failed)?;
+            execute(connection, "ROLLBACK TO dsync_job").map_err(failed)?;
         }
         job.fail(error);
     }
     if has_savepoint {
-        execute(connection, "RELEASE dsync_outbox_job").map_err(failed)?;
+        execute(connection, "RELEASE dsync_job").map_err(failed)?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use dsync_sqlite::{FileError, Work};
 use rusqlite::{Connection, params};
 
 use super::adding::{Ended, end};
-use super::claiming::{Course, head};
+use super::claiming::Course;
+use super::lanes::head;
 use super::values;
 use crate::{ChangeId, Claim, Failure, Settlement};
 

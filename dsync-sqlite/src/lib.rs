@@ -41,10 +41,12 @@
 
 mod error;
 mod file;
+mod job;
 mod reader;
 mod writer;
 
 pub use error::{FileError, FileErrorKind, is_unreadable};
 pub use file::{DataFile, Lock, Words};
+pub use job::{Fault, Undo, Work};
 pub use reader::{Reader, at_once};
-pub use writer::{Fault, Undo, Work, Writer};
+pub use writer::Writer;

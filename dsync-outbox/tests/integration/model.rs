@@ -20,6 +20,7 @@ use dsync_outbox::{MemoryStore, OutboxStore, SqliteStore};
 
 use self::world::Tally;
 
+/// At least so many are promised.
 const IN_MEMORY: u64 = 10_000;
 const IN_A_FILE: u64 = 500;
 
@@ -64,6 +65,7 @@ fn run_all(count: u64, run: impl Fn(u64) -> Tally + Sync) -> Tally {
         }
         tally
     };
+    let count = seeds.end - seeds.start;
     let threads = thread::available_parallelism().map_or(2, usize::from);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
@@ -78,6 +80,7 @@ fn run_all(count: u64, run: impl Fn(u64) -> Tally + Sync) -> Tally {
         if let Some(panic) = panicked {
             std::panic::resume_unwind(panic);
         }
+        assert_eq!(all.schedules, count, "each was run, and once");
         all
     })
 }
@@ -96,6 +99,7 @@ fn check(tally: &Tally) {
         return;
     }
     for (count, what) in [
+        (tally.crashes, "crashes"),
         (tally.crashes_before_attempt, "crashes before an attempt"),
         (tally.crashes_in_attempt, "crashes in an attempt"),
         (
@@ -108,12 +112,23 @@ fn check(tally: &Tally) {
         ),
         (tally.superseded, "changes that were superseded"),
         (tally.taken_back, "creates that were taken back"),
+        (tally.dead, "dead letters"),
         (tally.mended, "dead letters that were mended"),
+        (tally.edited, "dead letters that were edited"),
+        (tally.passed, "dead letters that were passed"),
+        (tally.dropped, "dead letters that were dropped"),
         (tally.pauses, "pauses"),
+        (tally.pauses_by_key, "pauses because of a 401"),
+        (tally.keys_rotated, "keys that were rotated"),
+        (tally.new_keys, "pauses that a new key has ended"),
         (tally.probes, "probes"),
+        (tally.stops, "senders that were stopped"),
+        (tally.clock_set_back, "clocks that were set back"),
         (tally.holds, "answers with Retry-After"),
         (tally.late_arrivals, "requests that came when nobody waited"),
         (tally.in_progress, "changes that were in progress"),
+        (tally.store_faults, "faults of the store"),
+        (tally.disks_full, "full disks"),
         (tally.syncs_failed, "failed syncs"),
     ] {
         assert!(count > 0, "no schedule had {what}: {tally:#?}");

@@ -1,5 +1,6 @@
 //! What a program did to its disk, as the shim wrote it down.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,7 @@ pub(crate) enum Record {
     },
     SyncFailed {
         inode: u64,
+        thread: u32,
     },
     Removed {
         path: PathBuf,
@@ -84,6 +86,22 @@ impl Journal {
         let done = |record: &&Record| matches!(record, Record::SyncDone { .. });
         self.records.iter().filter(done).count()
     }
+
+    /// How many syncs a thread has tried after one of its own had failed, of whatever file.
+    #[must_use]
+    pub fn syncs_after_a_failed_one(&self) -> usize {
+        let mut failed = HashSet::new();
+        let mut count = 0;
+        for record in &self.records {
+            match record {
+                // One that fails on purpose has no beginning.
+                Record::SyncFailed { thread, .. } => count += usize::from(!failed.insert(*thread)),
+                Record::SyncBegun { thread, .. } => count += usize::from(failed.contains(thread)),
+                _ => {}
+            }
+        }
+        count
+    }
 }
 
 const MAGIC: u32 = 0x4d49_4853;
@@ -118,7 +136,7 @@ fn record(rest: &mut &[u8]) -> Option<Record> {
         },
         5 => Record::SyncBegun { inode, thread },
         6 => Record::SyncDone { inode, thread },
-        7 => Record::SyncFailed { inode },
+        7 => Record::SyncFailed { inode, thread },
         8 => Record::Removed { path: path(bytes) },
         9 => {
             let middle = bytes.iter().position(|byte| *byte == 0)?;

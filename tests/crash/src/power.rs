@@ -237,7 +237,7 @@ impl<'j> Machine<'j> {
                     _ => {}
                 }
             }
-            Record::SyncFailed { inode } => {
+            Record::SyncFailed { inode, .. } => {
                 if let Some(Place::File(file)) = self.by_inode.get(inode) {
                     let file = &mut self.files[*file];
                     file.settle(file.operations.len(), false);

@@ -158,6 +158,8 @@ fn what_a_failed_sync_left_behind_is_in_doubt_for_good() {
     // This program goes on after the failure, which is just the mistake.
     bench.write(disk, "full", 100);
     worst_of(&bench).unwrap_err();
+    let journal = Journal::read(&bench.journal()).unwrap();
+    assert!(journal.syncs_after_a_failed_one() > 0);
 }
 
 #[test]

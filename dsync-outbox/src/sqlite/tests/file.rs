@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::thread;
+use std::time::Instant;
 
 use super::*;
-use crate::StoreErrorKind;
+use crate::{Filter, StoreErrorKind};
 use rusqlite::Connection;
 
 fn refusal(path: &Path) -> crate::StoreError {
@@ -201,4 +202,38 @@ fn one_sends_whatever_the_file_is_called() {
     }
     drop(lease);
     assert!(block_on(open(folder.path()).lease()).is_ok());
+}
+
+/// Whoever opens it reads what it needs, and not all there is. It takes milliseconds; the bound is the promise.
+#[test]
+fn a_million_pending_changes_are_opened_claimed_and_paged_within_two_seconds() {
+    let folder = folder();
+    let store = open(folder.path());
+    add(&store, raw("a", "{}"));
+    store
+        .connect()
+        .unwrap()
+        .execute_batch(
+            "WITH RECURSIVE others (number) AS
+                 (SELECT 2 UNION ALL SELECT number + 1 FROM others WHERE number < 1000000)
+             INSERT INTO dsync_outbox_change
+             SELECT others.number, entity, 'r' || others.number, dead, operation, coalescing, enqueued,
+                 'key-' || others.number, entity_id_field, entity_id, names_record, body
+             FROM others, dsync_outbox_change AS first WHERE first.number = 1",
+        )
+        .unwrap();
+    drop(store);
+
+    let begun = Instant::now();
+    let store = open(folder.path());
+    let mut lease = block_on(store.lease()).unwrap();
+    assert_eq!(ids(&advance(&mut *lease, vec![], claim(2))), [1, 2]);
+    for after in [0, 500_000, 999_900] {
+        let page = block_on(store.list(Filter::Open, ChangeId::new(after), 100)).unwrap();
+        let numbers: Vec<_> = page.iter().map(|entry| entry.id.number()).collect();
+        assert_eq!(numbers, (after + 1..=after + 100).collect::<Vec<_>>());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert_eq!(block_on(store.counts(None)).unwrap().pending, 1_000_000);
+    assert!(format!("{lease:?}").len() < 2_000, "{lease:?}");
 }

@@ -98,6 +98,25 @@ fn a_pause_is_kept_by_the_clock_of_the_lease_and_ends_with_it() {
     assert_eq!(advance(&mut *lease, vec![], claim(9)).claimed[0].attempt, 3);
 }
 
+/// What it has waited for was counted by another clock. It is one among others, oldest first, and no retry
+/// that gets its half of the places.
+#[test]
+fn what_paused_under_an_older_lease_has_no_place_of_its_own() {
+    let folder = folder();
+    let store = open(folder.path());
+    for record in ["a", "b", "c"] {
+        add(&store, raw(record, "{}"));
+    }
+    let mut lease = block_on(store.lease()).unwrap();
+    assert_eq!(ids(&advance(&mut *lease, vec![], claim(3))), [1, 2, 3]);
+    let advanced = advance(&mut *lease, vec![again(3, 5)], claim(9));
+    assert!(advanced.claimed.is_empty());
+    drop(lease);
+    let mut lease = block_on(store.lease()).unwrap();
+    assert_eq!(ids(&advance(&mut *lease, vec![], at(2, 60))), [1, 2]);
+    assert_eq!(ids(&advance(&mut *lease, vec![], at(2, 60))), [3]);
+}
+
 #[test]
 fn a_dead_letter_holds_its_record_until_it_is_mended_wherever() {
     let folder = folder();

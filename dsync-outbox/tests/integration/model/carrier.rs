@@ -93,7 +93,9 @@ impl Carrier for Way {
             sleep_until(Instant::now() + pause).await;
             let key = self.world.now().platform.programs_key;
             let refused = *self.refused.lock().unwrap();
-            key.is_some() && refused.is_some() && key != refused
+            let is_new = key.is_some() && refused.is_some() && key != refused;
+            self.world.now().tally.new_keys += u64::from(is_new);
+            is_new
         })
     }
 }

@@ -78,6 +78,7 @@ impl Faults {
         };
         let mut state = self.world.now();
         state.tally.store_faults += 1;
+        state.tally.disks_full += u64::from(kind == StoreErrorKind::Full);
         if kind == StoreErrorKind::NotSynced {
             state.tally.syncs_failed += 1;
             self.is_lost.store(true, Ordering::Relaxed);

@@ -317,6 +317,7 @@ impl State {
                 let old = std::mem::replace(&mut change.key, idempotency_key.clone());
                 change.request = request.with_idempotency_key(idempotency_key.clone());
                 change.is_bad = false;
+                self.tally.edited += 1;
                 self.ledger.keys.remove(old.as_str());
                 self.ledger
                     .keys
@@ -325,8 +326,12 @@ impl State {
             Mending::Pass => {
                 change.status = Status::Dead { holds: false };
                 change.was_passed = true;
+                self.tally.passed += 1;
             }
-            Mending::Drop => change.status = Status::Dropped,
+            Mending::Drop => {
+                change.status = Status::Dropped;
+                self.tally.dropped += 1;
+            }
         }
     }
 

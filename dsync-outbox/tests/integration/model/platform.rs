@@ -363,10 +363,11 @@ impl State {
         };
         self.note(what, id.number());
         match reply {
-            Reply::Way(_) => {
+            Reply::Way(status) => {
                 let since = self.platform.refused.get(&api_key).copied();
                 if since.is_none() {
                     self.tally.pauses += 1;
+                    self.tally.pauses_by_key += u64::from(*status == 401);
                 }
                 // What began before says nothing new, also if it began under a newer key.
                 let mut others = self.platform.refused.iter();

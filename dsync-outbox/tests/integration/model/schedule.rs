@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dsync_core::wire::{Operation, RealtimeRequest};
-use dsync_core::{EntityId, EntityToken};
+use dsync_core::{Clock, EntityId, EntityToken};
 use dsync_derive::DsyncEntity;
 use dsync_outbox::{ChangeId, Outbox, OutboxError, OutboxStore, State};
 use pollster::block_on;
@@ -211,13 +211,16 @@ impl<F: Fn() -> Arc<dyn OutboxStore>> Schedule<F> {
         let mut state = self.world.now();
         state.note("clock set by", by);
         state.tally.clock_set += 1;
+        let before = state.clock.now();
         state.clock.set(by);
+        state.tally.clock_set_back += u64::from(state.clock.now() < before);
     }
 
     fn rotate(&mut self) {
         let mut state = self.world.now();
         let what = self.chance.below(6);
         state.note("keys", what as i64);
+        state.tally.keys_rotated += u64::from(what == 0);
         let platform = &mut state.platform;
         match what {
             0 => platform.api_key += 1,

@@ -22,6 +22,9 @@ pub(crate) struct Tally {
     pub(crate) taken_back: u64,
     pub(crate) dead: u64,
     pub(crate) mended: u64,
+    pub(crate) edited: u64,
+    pub(crate) passed: u64,
+    pub(crate) dropped: u64,
     pub(crate) crashes: u64,
     /// It was claimed, and not attempted yet.
     pub(crate) crashes_before_attempt: u64,
@@ -32,13 +35,20 @@ pub(crate) struct Tally {
     pub(crate) crashes_before_acknowledgement: u64,
     pub(crate) store_faults: u64,
     pub(crate) syncs_failed: u64,
+    pub(crate) disks_full: u64,
     pub(crate) pauses: u64,
+    /// Those because of the key.
+    pub(crate) pauses_by_key: u64,
+    pub(crate) keys_rotated: u64,
+    /// The program was asked for a new key after one was refused, and had one.
+    pub(crate) new_keys: u64,
     pub(crate) probes: u64,
     pub(crate) holds: u64,
     pub(crate) late_arrivals: u64,
     pub(crate) in_progress: u64,
     pub(crate) stops: u64,
     pub(crate) clock_set: u64,
+    pub(crate) clock_set_back: u64,
 }
 
 macro_rules! add_up {
@@ -48,10 +58,11 @@ macro_rules! add_up {
 impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         let to = self;
-        add_up!(to, other: schedules changes attempts effects superseded taken_back dead mended crashes
-            crashes_before_attempt crashes_in_attempt crashes_before_settling
-            crashes_before_acknowledgement store_faults syncs_failed pauses probes holds late_arrivals
-            in_progress stops clock_set);
+        add_up!(to, other: schedules changes attempts effects superseded taken_back dead mended edited
+            passed dropped crashes crashes_before_attempt crashes_in_attempt crashes_before_settling
+            crashes_before_acknowledgement store_faults syncs_failed disks_full pauses pauses_by_key
+            keys_rotated new_keys probes holds late_arrivals in_progress stops clock_set
+            clock_set_back);
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+
+use rusqlite::Connection;
 
 use super::*;
+use crate::sqlite::claiming::Course;
+use crate::sqlite::looking;
 use crate::{Filter, StoreErrorKind};
-use rusqlite::Connection;
 
 fn refusal(path: &Path) -> crate::StoreError {
     SqliteStore::open(path).unwrap_err()
@@ -204,9 +208,10 @@ fn one_sends_whatever_the_file_is_called() {
     assert!(block_on(open(folder.path()).lease()).is_ok());
 }
 
-/// Whoever opens it reads what it needs, and not all there is. It takes milliseconds; the bound is the promise.
+/// Whoever claims or looks reads what is asked for, and not all there is: that would be millions of
+/// instructions.
 #[test]
-fn a_million_pending_changes_are_opened_claimed_and_paged_within_two_seconds() {
+fn a_million_pending_changes_are_claimed_and_paged_without_reading_them_all() {
     let folder = folder();
     let store = open(folder.path());
     add(&store, raw("a", "{}"));
@@ -222,18 +227,28 @@ fn a_million_pending_changes_are_opened_claimed_and_paged_within_two_seconds() {
              FROM others, dsync_outbox_change AS first WHERE first.number = 1",
         )
         .unwrap();
-    drop(store);
 
-    let begun = Instant::now();
-    let store = open(folder.path());
-    let mut lease = block_on(store.lease()).unwrap();
-    assert_eq!(ids(&advance(&mut *lease, vec![], claim(2))), [1, 2]);
+    let mut connection = store.connect().unwrap();
+    let thousands = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&thousands);
+    let count = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    connection.progress_handler(1000, Some(count)).unwrap();
+    let mut course = Course::new(0);
+    let advanced = course.advance(&connection, vec![], claim(2)).unwrap();
+    assert_eq!(ids(&advanced), [1, 2]);
     for after in [0, 500_000, 999_900] {
-        let page = block_on(store.list(Filter::Open, ChangeId::new(after), 100)).unwrap();
+        let page = looking::list(&connection, Filter::Open, ChangeId::new(after), 100).unwrap();
         let numbers: Vec<_> = page.iter().map(|entry| entry.id.number()).collect();
         assert_eq!(numbers, (after + 1..=after + 100).collect::<Vec<_>>());
     }
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    let thousands = thousands.load(Ordering::Relaxed);
+    assert!(
+        (1..100).contains(&thousands),
+        "{thousands} thousand instructions"
+    );
+    assert!(format!("{course:?}").len() < 2_000, "{course:?}");
     assert_eq!(block_on(store.counts(None)).unwrap().pending, 1_000_000);
-    assert!(format!("{lease:?}").len() < 2_000, "{lease:?}");
 }

@@ -174,7 +174,8 @@ impl Course {
         if let Some((status, is_envelope)) = answer
             && is_of_the_way(status, is_envelope)
         {
-            let began = self.pause.begin(ticket.resumed, now.elapsed);
+            let is_key = matches!(status.as_u16(), 401 | 403);
+            let began = self.pause.begin(ticket.resumed, is_key, now.elapsed);
             return Verdict {
                 at_once: began.then(|| Event::Paused {
                     failure: failure.clone(),

@@ -15,7 +15,8 @@ pub(super) struct Pause {
 /// A pause that is on.
 #[derive(Debug)]
 struct Now {
-    key_check_at: Duration,
+    /// Nothing while it is not about the key.
+    key_check_at: Option<Duration>,
     probe_at: Duration,
     is_probing: bool,
 }
@@ -38,13 +39,19 @@ impl Pause {
         self.resumed
     }
 
-    /// The way is refused to an attempt that began after so many times of resuming. Gives whether
-    /// that begins a pause.
-    pub(super) fn begin(&mut self, resumed: u64, now: Duration) -> bool {
-        let begins = self.now.is_none() && resumed == self.resumed;
-        if begins {
+    /// The way, or the key, is refused to an attempt that began after so many times of resuming. Gives whether
+    /// that begins a pause. Only one for the key's sake ends by another key: there is one for ever, once it was
+    /// replaced.
+    pub(super) fn begin(&mut self, resumed: u64, is_key: bool, now: Duration) -> bool {
+        if resumed != self.resumed {
+            return false;
+        }
+        let begins = self.now.is_none();
+        if let Some(own) = &mut self.now {
+            own.key_check_at = own.key_check_at.or(is_key.then_some(now));
+        } else {
             self.now = Some(Now {
-                key_check_at: now,
+                key_check_at: is_key.then_some(now),
                 probe_at: now.saturating_add(self.probe),
                 is_probing: false,
             });
@@ -86,13 +93,13 @@ impl Pause {
     }
 
     pub(super) fn key_check_at(&self) -> Option<Duration> {
-        Some(self.now.as_ref()?.key_check_at)
+        self.now.as_ref()?.key_check_at
     }
 
     pub(super) fn key_checked(&mut self, now: Duration) {
         let next = now.saturating_add(self.key_check);
         if let Some(own) = self.now.as_mut() {
-            own.key_check_at = next;
+            own.key_check_at = Some(next);
         }
     }
 }

@@ -91,6 +91,22 @@ async fn it_goes_on_when_there_is_another_key() {
     sender.stop().await.unwrap();
 }
 
+/// A key that was replaced long ago is another one for ever.
+#[tokio::test(start_paused = true)]
+async fn another_key_is_no_way_around_a_redirect() {
+    let mut scene = Scene::new(|_, _| Reply::refused(302));
+    scene.carrier.has_new_key_from_now_on();
+    scene.put("a").await;
+    let sender = scene.sender().spawn().await.unwrap();
+    scene.until(is_paused).await;
+    tokio::time::sleep(seconds(1000)).await;
+    assert!(sender.is_paused());
+    // The first one, and a probe every five minutes.
+    assert_eq!(scene.carrier.count(), 4);
+    assert_eq!(scene.carrier.key_checks(), []);
+    sender.stop().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_when_somebody_says_so() {
     let mut scene = Scene::new(until_then(seconds(60), 403));

@@ -76,7 +76,7 @@ impl Carrier for Way {
             };
             let reply = flight.reply().await;
             let mut state = self.world.now();
-            if matches!(reply, Reply::Way(_)) {
+            if matches!(reply, Reply::Way(401 | 403)) {
                 let api_key = state.platform.attempts[&number].api_key();
                 *self.refused.lock().unwrap() = Some(api_key);
             }

@@ -152,15 +152,21 @@ async fn a_key_that_is_refused_pauses_until_there_is_another() {
     sender.stop().await.unwrap();
 }
 
+/// A record that the hub refuses for good.
+fn unfit() -> RealtimeRequest {
+    RealtimeRequest::create(
+        "shop-product-1".parse().unwrap(),
+        r#"{"sku":"S-1","price":"much"}"#,
+    )
+    .with_id("S-1".parse().unwrap(), "sku")
+    .unwrap()
+}
+
 #[tokio::test]
 async fn a_dead_letter_is_mended_and_what_it_held_follows() {
     let (hub, folder) = (hub().await, tempfile::tempdir().unwrap());
     let outbox = outbox(&folder);
-    let token = "shop-product-1".parse().unwrap();
-    let bad = RealtimeRequest::create(token, r#"{"sku":"S-1","price":"much"}"#)
-        .with_id("S-1".parse().unwrap(), "sku")
-        .unwrap();
-    let dead = outbox.send(bad).await.unwrap().id().unwrap();
+    let dead = outbox.send(unfit()).await.unwrap().id().unwrap();
     outbox.update(&product("S-1", 2)).await.unwrap();
     outbox.create(&product("S-2", 2)).await.unwrap();
     let sender = outbox.sender(client(&hub)).spawn().await.unwrap();
@@ -193,11 +199,7 @@ async fn a_dead_letter_is_mended_and_what_it_held_follows() {
 async fn a_refusal_may_let_the_rest_pass() {
     let (hub, folder) = (hub().await, tempfile::tempdir().unwrap());
     let outbox = outbox(&folder);
-    let token = "shop-product-1".parse().unwrap();
-    let bad = RealtimeRequest::create(token, r#"{"sku":"S-1","price":"much"}"#)
-        .with_id("S-1".parse().unwrap(), "sku")
-        .unwrap();
-    outbox.send(bad).await.unwrap();
+    outbox.send(unfit()).await.unwrap();
     outbox.create(&product("S-1", 2)).await.unwrap();
     let sender = outbox
         .sender(client(&hub))

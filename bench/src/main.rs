@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 /// The contenders of a benchmark run in turn, several times; the figures are medians. Each ends with
 /// lines `ratio KEY VALUE`: for `derive` and `layout` how many times a contender's effort the effort of
 /// this project is, so smaller is better; for `client`, `connector` and `outbox` how many times its requests
-/// or changes a second, so larger is better.
+/// or changes a second, so larger is better (but for those that end in `_memory`: see `outbox --help`).
 #[derive(Parser)]
 #[command(
     name = "dsync-bench",

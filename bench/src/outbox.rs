@@ -20,7 +20,7 @@ use record::Order;
 ///
 /// enqueue: tasks that each keep one record after another, against bare SQLite group commit of the same
 /// bytes: one table, WAL, synchronous=FULL, a thread that puts up to 256 inserts into a commit. Both turn the
-/// record into JSON and make an idempotency key. `outbox.enqueue64` is the goal's line; with `_random` the
+/// record into JSON and make an idempotency key. With `_random` the
 /// keys come in no order, with `_pending` the file is full before.
 ///
 /// slow-sync: the same, with a millisecond added to every sync by a library below SQLite. Needs `cc`.

@@ -35,7 +35,8 @@ pub struct Entry {
     pub failure: Option<Failure>,
     /// When it ended, where it has.
     pub ended: Option<SystemTime>,
-    /// The record's JSON; empty for a delete. Nothing in a list, nor when it has ended well.
+    /// The record's JSON; empty for a delete. Nothing in a list, nor when it was delivered, superseded or
+    /// dropped.
     pub body: Option<Bytes>,
 }
 

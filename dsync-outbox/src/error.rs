@@ -26,7 +26,7 @@ pub enum StoreErrorKind {
     Full,
     /// The file, or its folder, may not be written.
     ReadOnly,
-    /// Somebody else has kept it locked for seconds.
+    /// Somebody else has kept it locked for seconds, or a transaction that began by reading came too late.
     Busy,
     /// What is stored cannot be read. Nothing is begun anew.
     Damaged,
@@ -127,8 +127,8 @@ pub enum OutboxError {
         /// The entity's name.
         entity: &'static str,
     },
-    /// The store did not take it. After a call that has changed something, whether it did is known, but for
-    /// one kind: after [`NotSynced`](StoreErrorKind::NotSynced) the change may be there or not.
+    /// The store did not take it, and the change is not there; only after
+    /// [`NotSynced`](StoreErrorKind::NotSynced) it may be there or not.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -46,7 +46,8 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// Nothing is sent for a while, because the platform asked for it or cannot be reached.
+    /// Nothing is sent for a while, because the platform asked for it, cannot be reached or is in trouble, or
+    /// because there is no API key.
     Waiting {
         /// How long from now on at least.
         pause: Duration,
@@ -60,7 +61,8 @@ pub enum Event {
     },
     /// It is sent again after a pause.
     Resumed,
-    /// The store cannot be used. If the error is [final](StoreError::is_final), the sender has ended.
+    /// The store cannot be used. If the error is [final](StoreError::is_final), or of the kind
+    /// [`Refused`](crate::StoreErrorKind::Refused), the sender has ended.
     StoreFailed {
         /// Why.
         error: StoreError,

@@ -29,7 +29,7 @@ use crate::{
 /// - A record's changes stay in order by the value of its primary key, whatever field names it to the
 ///   platform. Where an entity has no primary key, each of its records is for itself, and there is no
 ///   order. A raw change belongs to the record whose id it states.
-/// - A change of a whole record that was never attempted is superseded by the next one of the same
+/// - A change of a whole record that was never attempted is superseded by the next update of the same
 ///   record, so that a record which changes a thousand times while the network is gone is sent once. See
 ///   [`OutboxStore`]. Raw changes are not put together.
 /// - A change that came from the platform is an echo, and not kept: one that is made in the

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::{ChangeId, Counts, Ending, Flushed, Outbox, OutboxStore, State, StoreError};
 
-/// How often is looked for what another program has sent. In this one there is a bell.
+/// How often is looked for what another program has sent. In this one there is a bell, which the blocking
+/// calls do not hear.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl<S: OutboxStore + ?Sized> Outbox<S> {

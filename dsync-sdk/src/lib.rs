@@ -91,10 +91,10 @@ pub use dsync_core::{
     FieldLayout, FieldType, FieldValue, IdempotencyKey, InvalidAuthToken, InvalidEntityId,
     InvalidEntityToken, InvalidIdempotencyKey, InvalidProcessId, KeyCheck, ListItem, MergeError,
     Opaque, Origin, OwnProcess, PrimaryKey, ProcessId, Providing, Received, ReportError, Reporter,
-    Reporting, Sending, SendingGuard, Shape, Sleeping, StateError, StateStore, Switch, SwitchWatch,
-    SystemState, TimeLimit, ToEntityId, Transport, TransportError, TransportErrorKind, Treekey,
-    UnfitId, UnknownFieldType, Update, ValidRecord, dates, id_text, read_id, read_record, retry,
-    testing, treekey, wire,
+    Reporting, Sending, SendingGuard, Shape, Sleeping, StateError, StateStore, Switch, SystemState,
+    TimeLimit, ToEntityId, Transport, TransportError, TransportErrorKind, Treekey, UnfitId,
+    UnknownFieldType, Update, ValidRecord, dates, id_text, read_id, read_record, retry, testing,
+    treekey, wire,
 };
 #[cfg(feature = "derive")]
 pub use dsync_derive::{DsyncEntity, DsyncObject, FieldValue};

@@ -27,7 +27,7 @@ pub enum FileErrorKind {
     Full,
     /// The file, or its folder, may not be written.
     ReadOnly,
-    /// Somebody else has kept it locked for seconds.
+    /// Somebody else has kept it locked for seconds, or a transaction that began by reading came too late.
     Busy,
     /// What is stored cannot be read.
     Damaged,

@@ -148,12 +148,15 @@ impl Row {
 
     /// How it looks, in a state that is `Held` where it waits.
     pub(super) fn entry(&self, id: ChangeId, state: State, with_body: bool) -> Entry {
-        let has_body =
-            with_body && !matches!(state, State::Delivered { .. } | State::Superseded { .. });
+        let has_ended_for_good = matches!(
+            state,
+            State::Delivered { .. } | State::Superseded { .. } | State::Dropped
+        );
+        let has_body = with_body && !has_ended_for_good;
         Entry {
             state,
             attempts: self.attempts,
-            failure: self.failure.clone(),
+            failure: self.failure.clone().filter(|_| !has_ended_for_good),
             ended: self.ended,
             body: has_body.then(|| self.request.body().clone()),
             ..Entry::new(

@@ -55,8 +55,9 @@ pub enum AfterRefusal {
 /// | accepted | the change is delivered |
 /// | no answer, 408, 425, 429, 5xx but 501 and 505, a 2xx that is none of DSYNC's | the change is tried again after a pause; a `Retry-After` keeps all changes back |
 /// | no connection, no API key | nothing is sent for a while, up to 10 s at last |
-/// | the third failure of such kinds without a success | as with no connection, and one change at a time until one is accepted |
-/// | 401, 403, 407, a redirect, a 404 or 405 that is none of DSYNC's | nothing is sent until there is another key, or somebody [resumes](Sender::resume), or a probe is not refused so |
+/// | the third failure of such kinds without an answer of the platform's own | as with no connection, and one change at a time until the platform accepts or refuses one |
+/// | 401, 403, 407, a redirect, a 404 or 405 that is none of DSYNC's | nothing is sent until somebody [resumes](Sender::resume), or a probe is accepted or refused for another reason; after a 401 or 403 also until there is another key |
+/// | 409 to a second or later attempt | the change is tried again after a pause; nothing else waits |
 /// | any other refusal | the change is a dead letter |
 /// | the carrier panics | as with no answer: it may have taken effect |
 ///
@@ -125,7 +126,7 @@ impl SenderBuilder {
     /// deadline has come, it is a dead letter.
     ///
     /// Attempts of earlier runs count, those that were refused for the key count, and the deadline counts from
-    /// the first attempt ever. While no connection can be made the pauses are not the policy's.
+    /// the first attempt ever, of a retried dead letter from the first one since. While no connection can be made the pauses are not the policy's.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.policy = policy;
         self

@@ -1,5 +1,7 @@
 //! A change comes in.
 
+use std::time::SystemTime;
+
 use dsync_core::EntityId;
 use dsync_core::wire::Operation;
 use dsync_sqlite::Work;
@@ -195,7 +197,7 @@ pub(super) fn end(
     connection: &Connection,
     id: ChangeId,
     ended: Ended,
-    now: std::time::SystemTime,
+    now: SystemTime,
 ) -> rusqlite::Result<()> {
     let (state, by, process_id) = match ended {
         Ended::Delivered(process_id) => (0, None, process_id),

@@ -15,7 +15,7 @@ pub(super) const MOST_LOOKED_AT: usize = 4096;
 /// How many of them are read at a time.
 pub(super) const CHUNK: usize = 256;
 
-/// What the holder of a lease knows, in memory: never more than is claimed at a time.
+/// What the holder of a lease knows, in memory: what is claimed, and up to [`CHUNK`] lanes.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
     pub(super) lease: i64,

@@ -1,8 +1,8 @@
 //! The store in a file.
 
 mod enqueue_in;
+mod faults;
 mod file;
-mod found;
 mod lanes;
 mod steps;
 mod writer;

@@ -205,6 +205,7 @@ pub(super) async fn every_state(store: &impl StoreUnderTest) -> Checked {
             true,
             Some("6"),
         ),
+        (each.dropped, State::Dropped, 1, true, None),
         (each.in_flight, State::Pending, 1, false, Some("7")),
         (each.pending, State::Pending, 0, false, Some("")),
     ] {
@@ -213,8 +214,9 @@ pub(super) async fn every_state(store: &impl StoreUnderTest) -> Checked {
         assert_eq!(entry.attempts, attempts, "{id}");
         assert_eq!(entry.ended.is_some(), has_ended, "{id}");
         assert_eq!(entry.body, body.map(bytes), "{id}");
+        let is_dead = matches!(entry.state, State::Dead { .. });
+        assert_eq!(entry.failure.is_some(), is_dead, "{id}");
     }
-    assert_eq!(program.state(each.dropped).await?, State::Dropped);
     let unknown = ChangeId::new(each.pending.number() + 1).expect("a number");
     assert!(program.0.show(unknown).await?.is_none());
     Ok(())

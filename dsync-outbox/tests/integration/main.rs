@@ -5,6 +5,6 @@
     reason = "a test's panic is its report, in helpers too"
 )]
 
-mod found;
 mod model;
 mod stores;
+mod whole;

@@ -1,11 +1,10 @@
-//! The writer on a table of its own: what it promises (`promises`), and what a review has found (`found`).
+//! The writer on a table of its own: what it promises.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test's panic is its report, in helpers too"
 )]
 
-mod found;
 mod promises;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

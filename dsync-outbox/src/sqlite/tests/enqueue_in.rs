@@ -1,5 +1,7 @@
 //! Changes in a transaction of the program's own.
 
+use rusqlite::Connection;
+
 use super::*;
 use crate::StoreErrorKind;
 
@@ -98,8 +100,6 @@ fn the_database_of_a_program_keeps_its_own_tables() {
             .is_ok()
     );
 }
-
-use rusqlite::Connection;
 
 #[test]
 fn one_that_fails_halfway_leaves_nothing_of_itself() {

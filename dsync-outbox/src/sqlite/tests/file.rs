@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -15,6 +16,15 @@ use crate::{Filter, StoreErrorKind};
 
 fn refusal(path: &Path) -> crate::StoreError {
     SqliteStore::open(path).unwrap_err()
+}
+
+/// A file of some pages, which is closed.
+fn filled(folder: &Path) -> PathBuf {
+    let store = open(folder);
+    for number in 0..100 {
+        add(&store, update(&number.to_string(), &"x".repeat(500)));
+    }
+    folder.join("shop.db")
 }
 
 #[test]
@@ -31,12 +41,7 @@ fn everything_is_there_again() {
 #[test]
 fn a_damaged_file_is_refused_and_left_as_it_is() {
     let folder = folder();
-    let store = open(folder.path());
-    for number in 0..100 {
-        add(&store, update(&number.to_string(), &"x".repeat(500)));
-    }
-    drop(store);
-    let path = folder.path().join("shop.db");
+    let path = filled(folder.path());
     let mut file = fs::File::options().write(true).open(&path).unwrap();
     file.seek(SeekFrom::Start(4096)).unwrap();
     file.write_all(&[0xAA; 40_000]).unwrap();
@@ -52,12 +57,7 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
 #[test]
 fn a_damaged_file_without_a_log_is_left_as_it_is_too() {
     let folder = folder();
-    let store = open(folder.path());
-    for number in 0..100 {
-        add(&store, update(&number.to_string(), &"x".repeat(500)));
-    }
-    drop(store);
-    let path = folder.path().join("shop.db");
+    let path = filled(folder.path());
     let connection = Connection::open(&path).unwrap();
     connection
         .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
@@ -193,6 +193,7 @@ fn many_open_a_new_file_at_the_same_moment() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn one_sends_whatever_the_file_is_called() {
     let folder = folder();

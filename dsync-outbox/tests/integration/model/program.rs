@@ -139,10 +139,8 @@ impl Program {
             }
             Ok(()) => {}
             Err(error) if error.to_string().contains("a fault that was made") => {}
-            Err(error) if was_stopped => {
-                // What could not be noted is sent again.
-                let _ = error;
-            }
+            // What could not be noted is sent again.
+            Err(_) if was_stopped => {}
             Err(error) => state.broken(format!("the sender has ended: {error}")),
         }
     }

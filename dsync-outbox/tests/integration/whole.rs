@@ -1,4 +1,4 @@
-//! What a review has found: each was red once.
+//! Outbox, store and sender together.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,7 +11,9 @@ use dsync_core::retry::RetryPolicy;
 use dsync_core::wire::{Answer, RealtimeRequest};
 use dsync_core::{Carried, Carrier, Carrying, EntityId, KeyCheck};
 use dsync_outbox::rusqlite::Connection;
-use dsync_outbox::{Claim, Ending, Filter, MemoryStore, Outbox, OutboxStore, SqliteStore};
+use dsync_outbox::{
+    Claim, Ending, Filter, MemoryStore, Outbox, OutboxStore, SqliteStore, StoreErrorKind,
+};
 use http::Response;
 
 type Answering = dyn Fn(&RealtimeRequest, u32) -> Carried + Send + Sync;
@@ -151,17 +153,19 @@ async fn a_lease_that_was_asked_for_and_dropped_takes_none_away() {
         let mut asking = pin!(first.lease());
         let mut cx = Context::from_waker(Waker::noop());
         assert!(asking.as_mut().poll(&mut cx).is_pending());
-    } // dropped: the lock is free
-    tokio::time::sleep(Duration::from_millis(900)).await;
-    let theirs = tokio::spawn(async move {
-        let lease = second.lease().await;
-        (second, lease)
-    });
-    tokio::time::sleep(Duration::from_millis(8)).await;
+    }
+    // Its lock is held until its number is written, which the transaction holds up.
+    let refused = second.lease().await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Leased);
     other.execute_batch("ROLLBACK").unwrap();
-    let (_second, lease) = theirs.await.unwrap();
-    let Ok(mut lease) = lease else { return }; // refused as leased: that is all right
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let begun = Instant::now();
+    let mut lease = loop {
+        match second.lease().await {
+            Ok(lease) => break lease,
+            Err(error) if begun.elapsed() > Duration::from_secs(5) => panic!("{error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
     let claim = Claim {
         limit: 1,
         elapsed: Duration::ZERO,

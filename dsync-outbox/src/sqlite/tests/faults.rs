@@ -1,4 +1,4 @@
-//! What a review has found: each was red once.
+//! What fails, and what becomes of others.
 
 use std::error::Error as _;
 use std::task::{Context, Waker};
